@@ -1,0 +1,128 @@
+//! Randomness, as a source that the caller hands in.
+
+/// A cryptographically secure source of random octets.
+///
+/// Machines take one when they are made. It has no default and there is no global one: a simulation
+/// hands in a seeded generator and gets the same octets each time, a router hands in the operating
+/// system's (`OsRandom`, with the `std` feature).
+///
+/// What is drawn ends up as identifiers, ports, initial sequence numbers, hash keys and jitter that
+/// an attacker must not be able to guess; an implementation must be a CSPRNG.
+pub trait RandomSource {
+    /// Fills all of `dest` with random octets.
+    fn fill(&mut self, dest: &mut [u8]);
+
+    /// A random 16-bit number, all values alike.
+    fn next_u16(&mut self) -> u16 {
+        let mut octets = [0; 2];
+        self.fill(&mut octets);
+        u16::from_ne_bytes(octets)
+    }
+
+    /// A random 32-bit number, all values alike.
+    fn next_u32(&mut self) -> u32 {
+        let mut octets = [0; 4];
+        self.fill(&mut octets);
+        u32::from_ne_bytes(octets)
+    }
+
+    /// A random 64-bit number, all values alike.
+    fn next_u64(&mut self) -> u64 {
+        let mut octets = [0; 8];
+        self.fill(&mut octets);
+        u64::from_ne_bytes(octets)
+    }
+
+    /// A random number from 0 up to, and not, `bound`, all values alike; 0 when `bound` is 0.
+    fn below(&mut self, bound: u32) -> u32 {
+        // Multiply and shift; what would make some values likelier is drawn again. The chance of a
+        // redraw is below one half each time.
+        if bound == 0 {
+            return 0;
+        }
+        let threshold = bound.wrapping_neg() % bound;
+        loop {
+            let product = u64::from(self.next_u32()) * u64::from(bound);
+            if product & 0xffff_ffff >= u64::from(threshold) {
+                // The high half of a product of two 32-bit numbers fits 32 bits.
+                return u32::try_from(product >> 32).unwrap_or(0);
+            }
+        }
+    }
+}
+
+impl<R: RandomSource + ?Sized> RandomSource for &mut R {
+    fn fill(&mut self, dest: &mut [u8]) {
+        (**self).fill(dest);
+    }
+}
+
+impl<R: RandomSource + ?Sized> RandomSource for alloc::boxed::Box<R> {
+    fn fill(&mut self, dest: &mut [u8]) {
+        (**self).fill(dest);
+    }
+}
+
+#[cfg(feature = "std")]
+pub use self::os::OsRandom;
+
+#[cfg(feature = "std")]
+mod os {
+    use super::RandomSource;
+
+    /// The operating system's random source.
+    ///
+    /// # Panics
+    ///
+    /// [`RandomSource::fill`] panics when the operating system cannot give randomness at all (an
+    /// early boot environment without an entropy source): going on with octets that can be guessed
+    /// would be worse.
+    #[derive(Debug, Clone, Copy, Default)]
+    pub struct OsRandom;
+
+    impl RandomSource for OsRandom {
+        #[expect(
+            clippy::expect_used,
+            reason = "documented: without randomness there is no safe way on"
+        )]
+        fn fill(&mut self, dest: &mut [u8]) {
+            getrandom::fill(dest).expect("the operating system gives no randomness");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Counter(u32);
+
+    impl RandomSource for Counter {
+        fn fill(&mut self, dest: &mut [u8]) {
+            for chunk in dest.chunks_mut(4) {
+                self.0 = self.0.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
+                chunk.copy_from_slice(&self.0.to_be_bytes()[..chunk.len()]);
+            }
+        }
+    }
+
+    #[test]
+    fn below_stays_below_and_reaches_all() {
+        let mut random = Counter(1);
+        let mut seen = [0u32; 7];
+        for _ in 0..7_000 {
+            seen[random.below(7) as usize] += 1;
+        }
+        assert!(seen.iter().all(|&n| n > 700), "{seen:?}");
+        assert_eq!(random.below(0), 0);
+        assert_eq!(random.below(1), 0);
+    }
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn the_os_source_fills() {
+        let mut octets = [0; 64];
+        OsRandom.fill(&mut octets);
+        assert_ne!(octets, [0; 64]);
+    }
+}
