@@ -75,7 +75,7 @@ impl Sum {
     #[inline]
     #[must_use]
     pub(crate) fn add_array<const N: usize>(mut self, octets: &[u8; N]) -> Self {
-        const { assert!(N % 2 == 0) };
+        const { assert!(N.is_multiple_of(2)) };
         let (quads, pair) = octets.as_chunks::<4>();
         for quad in quads {
             self.native += u64::from(u32::from_ne_bytes(*quad));
@@ -125,10 +125,6 @@ const fn fold(sum: u64) -> u16 {
 
 /// The low 16 bits.
 #[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the high bits are masked off"
-)]
 const fn low_16(value: u64) -> u16 {
     (value & 0xffff) as u16
 }
@@ -184,14 +180,10 @@ impl ChecksumDelta {
     /// A 128-bit word (an IPv6 address) at an even position goes from `old` to `new`.
     #[inline]
     #[must_use]
-    pub const fn replace_u128(mut self, old: u128, new: u128) -> Self {
-        let mut shift = 0;
-        while shift < 128 {
-            let mask = 0xffff_ffff;
-            let old = ((old >> shift) & mask) as u64;
-            let new = ((new >> shift) & mask) as u64;
-            self.sum += (old ^ mask as u64) + new;
-            shift += 32;
+    pub fn replace_u128(mut self, old: u128, new: u128) -> Self {
+        let (old, new) = (old.to_be_bytes(), new.to_be_bytes());
+        for (old, new) in old.as_chunks::<4>().0.iter().zip(new.as_chunks::<4>().0) {
+            self = self.replace_u32(u32::from_be_bytes(*old), u32::from_be_bytes(*new));
         }
         self
     }
