@@ -67,13 +67,18 @@ pub enum ParseErrorKind {
 }
 
 impl ParseError {
+    // All constructors are inlined: a call that writes the error into the `Result` of a `parse`
+    // would force the good results through memory as well.
+
     /// An error of any kind. Protocol crates use it for their own formats.
+    #[inline]
     #[cold]
     pub const fn new(kind: ParseErrorKind, what: &'static str, offset: usize) -> Self {
         Self { kind, what, offset }
     }
 
     /// `what` needs `needed` octets at `offset`, and only `available` are there.
+    #[inline]
     #[cold]
     pub const fn truncated(
         what: &'static str,
@@ -89,24 +94,28 @@ impl ParseError {
     }
 
     /// The length field `what` at `offset` says `length`, which cannot be right.
+    #[inline]
     #[cold]
     pub const fn bad_length(what: &'static str, offset: usize, length: usize) -> Self {
         Self::new(ParseErrorKind::BadLength { length }, what, offset)
     }
 
     /// The field `what` at `offset` has the forbidden value `value`.
+    #[inline]
     #[cold]
     pub const fn bad_value(what: &'static str, offset: usize, value: u32) -> Self {
         Self::new(ParseErrorKind::BadValue { value }, what, offset)
     }
 
     /// The checksum field `what` at `offset` holds `found`, which does not match.
+    #[inline]
     #[cold]
     pub const fn bad_checksum(what: &'static str, offset: usize, found: u16) -> Self {
         Self::new(ParseErrorKind::BadChecksum { found }, what, offset)
     }
 
     /// The field `what` at `offset` has a legal `value` that is not supported.
+    #[inline]
     #[cold]
     pub const fn unsupported(what: &'static str, offset: usize, value: u32) -> Self {
         Self::new(ParseErrorKind::Unsupported { value }, what, offset)

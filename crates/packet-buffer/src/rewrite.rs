@@ -2,7 +2,9 @@
 
 use crate::ParseError;
 use crate::checksum::ChecksumDelta;
-use crate::wire::{IpPacket, IpProtocol, Ipv4Packet, Ipv6Packet, QuotedPacket};
+use crate::wire::{
+    IpPacket, IpProtocol, Ipv6Extension, Ipv6Extensions, Ipv6OptionKind, Ipv6Packet, QuotedPacket,
+};
 use byteorder::{ByteOrder, NetworkEndian};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use thiserror::Error;
@@ -28,7 +30,11 @@ pub enum RewriteError {
 /// identifier.
 ///
 /// Later fragments have no transport header; of a quoted packet, only what the quote reaches is
-/// patched.
+/// patched. Padding behind the packet stays as it is.
+///
+/// Where an IPv6 routing header has segments left, the transport checksum covers the last of them
+/// and not the header's destination (RFC 8200 §8.1); with a home address option, it covers that and
+/// not the header's source (RFC 6275 §11.3.1). A new address then leaves the checksum alone.
 ///
 /// ```
 /// use core::net::Ipv4Addr;
@@ -57,6 +63,32 @@ pub enum RewriteError {
 pub struct IpPacketMut<'a> {
     header: HeaderMut<'a>,
     transport: TransportMut<'a>,
+    covered: Covered,
+}
+
+/// Which addresses of the IP header the transport checksum covers.
+#[derive(Debug, Clone, Copy)]
+struct Covered {
+    source: bool,
+    destination: bool,
+}
+
+impl Covered {
+    const BOTH: Self = Self {
+        source: true,
+        destination: true,
+    };
+}
+
+/// Where the transport header of a packet is.
+struct Place {
+    /// `None` when there is no header: a later fragment, or a quote that does not reach it.
+    protocol: Option<IpProtocol>,
+    /// Where it starts, in octets from the start of the packet.
+    offset: usize,
+    /// Where the packet ends; what follows is padding.
+    end: usize,
+    covered: Covered,
 }
 
 /// The fixed IP header.
@@ -74,8 +106,8 @@ enum TransportMut<'a> {
         ports: &'a mut [u8; 4],
         /// Missing when a quote ends before it.
         checksum: Option<&'a mut [u8; 2]>,
-        /// Whether zero means that there is no checksum.
-        is_udp: bool,
+        /// Whether a checksum of zero is none (UDP), or not allowed (UDP-Lite).
+        zero_is_none: bool,
     },
     /// ICMP and ICMPv6, queries and others.
     Icmp {
@@ -96,11 +128,18 @@ impl<'a> IpPacketMut<'a> {
     /// What [`IpPacket::parse`], and for IPv6 the walk over extension headers, say.
     #[inline]
     pub fn parse(octets: &'a mut [u8]) -> Result<Self, ParseError> {
-        let (protocol, offset) = match IpPacket::parse(octets)? {
-            IpPacket::V4(packet) => start_of_v4(&packet),
-            IpPacket::V6(packet) => start_of_v6(&packet)?,
+        let place = match IpPacket::parse(octets)? {
+            IpPacket::V4(packet) => place_in_v4(
+                packet.protocol(),
+                packet.fragment_offset(),
+                packet.header_len(),
+                packet.as_slice(),
+            ),
+            IpPacket::V6(packet) => {
+                place_in_v6(packet.next_header(), packet.payload(), packet.as_slice())?
+            }
         };
-        Self::new(octets, protocol, offset)
+        Self::new(octets, &place)
     }
 
     /// Checks the start of a packet that an ICMP error quotes, as [`QuotedPacket::parse`] does.
@@ -109,41 +148,49 @@ impl<'a> IpPacketMut<'a> {
     ///
     /// What [`QuotedPacket::parse`] says.
     pub fn parse_quoted(octets: &'a mut [u8]) -> Result<Self, ParseError> {
-        let (protocol, offset) = match QuotedPacket::parse(octets)? {
-            QuotedPacket::V4(quoted) if quoted.fragment_offset() == 0 => {
-                (Some(quoted.protocol()), quoted.header_len())
+        let place = match QuotedPacket::parse(octets)? {
+            QuotedPacket::V4(quoted) => place_in_v4(
+                quoted.protocol(),
+                quoted.fragment_offset(),
+                quoted.header_len(),
+                quoted.as_slice(),
+            ),
+            QuotedPacket::V6(quoted) => {
+                let (payload, packet) = (quoted.payload(), quoted.as_slice());
+                // The extension headers may be cut off, or wrong.
+                place_in_v6(quoted.next_header(), payload, packet).unwrap_or(Place {
+                    protocol: None,
+                    offset: Ipv6Packet::HEADER_LEN,
+                    end: packet.len(),
+                    covered: Covered::BOTH,
+                })
             }
-            QuotedPacket::V4(quoted) => (None, quoted.header_len()),
-            QuotedPacket::V6(quoted) => match quoted.upper_layer() {
-                Some(upper) => (upper.is_start().then_some(upper.protocol), upper.offset),
-                None => (None, Ipv6Packet::HEADER_LEN),
-            },
         };
-        Self::new(octets, protocol, offset)
+        Self::new(octets, &place)
     }
 
-    /// `offset` is where the transport header starts; `protocol` is `None` when there is none.
     #[inline]
-    fn new(
-        octets: &'a mut [u8],
-        protocol: Option<IpProtocol>,
-        offset: usize,
-    ) -> Result<Self, ParseError> {
+    fn new(octets: &'a mut [u8], place: &Place) -> Result<Self, ParseError> {
         let available = octets.len();
-        let truncated = || ParseError::truncated("IP header", 0, offset, available);
+        let truncated = || ParseError::truncated("IP header", 0, place.offset, available);
         let is_v4 = octets.first().is_some_and(|first| first >> 4 == 4);
+        let packet = octets.get_mut(..place.end).ok_or_else(truncated)?;
         // A quote can end within the IPv4 options.
-        let (header, transport) = octets.split_at_mut(offset.min(available));
+        let (header, transport) = packet.split_at_mut(place.offset.min(place.end));
         let header = if is_v4 {
             HeaderMut::V4(header.first_chunk_mut().ok_or_else(truncated)?)
         } else {
             HeaderMut::V6(header.first_chunk_mut().ok_or_else(truncated)?)
         };
-        let transport = match protocol {
+        let transport = match place.protocol {
             Some(protocol) => TransportMut::new(protocol, transport, is_v4),
             None => TransportMut::Other,
         };
-        Ok(Self { header, transport })
+        Ok(Self {
+            header,
+            transport,
+            covered: place.covered,
+        })
     }
 
     /// Where the packet comes from.
@@ -214,7 +261,8 @@ impl<'a> IpPacketMut<'a> {
     }
 
     /// Changes the address at `V4` or `V6` of the header and the port at `PORT`.
-    #[inline]
+    // Always, because a caller that drops the delta then does not pay for it.
+    #[inline(always)]
     fn set_end<const V4: usize, const V6: usize, const PORT: usize>(
         &mut self,
         address: IpAddr,
@@ -225,44 +273,39 @@ impl<'a> IpPacketMut<'a> {
         }
         let (addresses, mut own) = match (&mut self.header, address) {
             (HeaderMut::V4(header), IpAddr::V4(new)) => {
-                let old = v4_at::<V4>(header);
-                let delta = ChecksumDelta::new().replace_u32(old.to_bits(), new.to_bits());
-                if let Some(field) = header.get_mut(V4..V4 + 4) {
-                    field.copy_from_slice(&new.octets());
-                }
+                let delta = replace_at::<V4, 4>(*header, new.octets());
                 (delta, delta.and(patch_v4_header(header, delta)))
             }
             (HeaderMut::V6(header), IpAddr::V6(new)) => {
-                let old = v6_at::<V6>(header);
-                let delta = ChecksumDelta::new().replace_u128(old.to_bits(), new.to_bits());
-                if let Some(field) = header.get_mut(V6..V6 + 16) {
-                    field.copy_from_slice(&new.octets());
-                }
+                let delta = replace_at::<V6, 16>(*header, new.octets());
                 (delta, delta)
             }
             _ => return Err(RewriteError::AddressFamily),
+        };
+        let is_covered = if PORT == 0 {
+            self.covered.source
+        } else {
+            self.covered.destination
+        };
+        let addresses = if is_covered {
+            addresses
+        } else {
+            ChecksumDelta::new()
         };
         match &mut self.transport {
             TransportMut::Ports {
                 ports,
                 checksum,
-                is_udp,
+                zero_is_none,
             } => {
                 let mut covered = addresses;
                 if let Some(new) = port {
-                    let field = if PORT == 0 {
-                        &mut ports[0..2]
-                    } else {
-                        &mut ports[2..4]
-                    };
-                    let change =
-                        ChecksumDelta::new().replace_u16(NetworkEndian::read_u16(field), new);
-                    NetworkEndian::write_u16(field, new);
+                    let change = replace_at::<PORT, 2>(*ports, new.to_be_bytes());
                     covered = covered.and(change);
                     own = own.and(change);
                 }
                 if let Some(checksum) = checksum {
-                    own = own.and(patch(checksum, covered, *is_udp));
+                    own = own.and(patch(checksum, covered, *zero_is_none));
                 }
             }
             TransportMut::Icmp {
@@ -276,8 +319,7 @@ impl<'a> IpPacketMut<'a> {
                     ChecksumDelta::new()
                 };
                 if let (Some(field), Some(new)) = (identifier, port) {
-                    let change = ChecksumDelta::new().replace_u16(read(field), new);
-                    **field = new.to_be_bytes();
+                    let change = replace_at::<0, 2>(*field, new.to_be_bytes());
                     covered = covered.and(change);
                     own = own.and(change);
                 }
@@ -326,8 +368,9 @@ impl<'a> TransportMut<'a> {
     fn new(protocol: IpProtocol, octets: &'a mut [u8], is_v4: bool) -> Self {
         match protocol {
             IpProtocol::TCP => Self::ports::<16>(octets, false),
-            IpProtocol::UDP => Self::ports::<6>(octets, true),
-            IpProtocol::UDP_LITE | IpProtocol::DCCP => Self::ports::<6>(octets, false),
+            // RFC 3828 §3.1 MUST: a UDP-Lite checksum is never zero, so it is patched as UDP's.
+            IpProtocol::UDP | IpProtocol::UDP_LITE => Self::ports::<6>(octets, true),
+            IpProtocol::DCCP => Self::ports::<6>(octets, false),
             IpProtocol::ICMP if is_v4 => Self::icmp(octets, false),
             IpProtocol::ICMPV6 if !is_v4 => Self::icmp(octets, true),
             _ => Self::Other,
@@ -336,7 +379,7 @@ impl<'a> TransportMut<'a> {
 
     /// Ports at the front, and a checksum at `CHECKSUM`.
     #[inline]
-    fn ports<const CHECKSUM: usize>(octets: &'a mut [u8], is_udp: bool) -> Self {
+    fn ports<const CHECKSUM: usize>(octets: &'a mut [u8], zero_is_none: bool) -> Self {
         match octets.split_first_chunk_mut::<4>() {
             Some((ports, rest)) => {
                 let checksum = rest
@@ -345,7 +388,7 @@ impl<'a> TransportMut<'a> {
                 Self::Ports {
                     ports,
                     checksum,
-                    is_udp,
+                    zero_is_none,
                 }
             }
             None => Self::Other,
@@ -389,15 +432,59 @@ impl<'a> TransportMut<'a> {
 }
 
 #[inline]
-fn start_of_v4(packet: &Ipv4Packet<'_>) -> (Option<IpProtocol>, usize) {
-    let protocol = (packet.fragment_offset() == 0).then(|| packet.protocol());
-    (protocol, packet.header_len())
+fn place_in_v4(
+    protocol: IpProtocol,
+    fragment_offset: u16,
+    header_length: usize,
+    packet: &[u8],
+) -> Place {
+    Place {
+        protocol: (fragment_offset == 0).then_some(protocol),
+        offset: header_length,
+        end: packet.len(),
+        covered: Covered::BOTH,
+    }
 }
 
 #[inline]
-fn start_of_v6(packet: &Ipv6Packet<'_>) -> Result<(Option<IpProtocol>, usize), ParseError> {
-    let upper = packet.upper_layer()?;
-    Ok((upper.is_start().then_some(upper.protocol), upper.offset))
+fn place_in_v6(first: IpProtocol, payload: &[u8], packet: &[u8]) -> Result<Place, ParseError> {
+    if first.is_ipv6_extension() {
+        return place_behind_extensions(first, payload, packet);
+    }
+    Ok(Place {
+        protocol: Some(first),
+        offset: Ipv6Packet::HEADER_LEN,
+        end: packet.len(),
+        covered: Covered::BOTH,
+    })
+}
+
+fn place_behind_extensions(
+    first: IpProtocol,
+    payload: &[u8],
+    packet: &[u8],
+) -> Result<Place, ParseError> {
+    let extensions = Ipv6Extensions::parse(first, payload, Ipv6Packet::HEADER_LEN)?;
+    let mut covered = Covered::BOTH;
+    for (_, extension) in extensions {
+        match extension {
+            Ipv6Extension::Routing(routing) if routing.segments_left > 0 => {
+                covered.destination = false;
+            }
+            Ipv6Extension::DestinationOptions(options) => {
+                let home_address = Ipv6OptionKind::HOME_ADDRESS.0;
+                covered.source &= options.find(home_address).is_none();
+            }
+            _ => {}
+        }
+    }
+    let upper = extensions.upper_layer();
+    Ok(Place {
+        protocol: upper.is_start().then_some(upper.protocol),
+        offset: upper.offset,
+        end: packet.len(),
+        covered,
+    })
 }
 
 #[inline]
@@ -420,11 +507,24 @@ fn v6_at<const AT: usize>(header: &[u8; 40]) -> Ipv6Addr {
     Ipv6Addr::from(*octets.unwrap_or(&[0; 16]))
 }
 
+/// Overwrites the field at `AT`, which is within `octets`; returns how it changed.
+#[inline]
+fn replace_at<const AT: usize, const N: usize>(octets: &mut [u8], new: [u8; N]) -> ChecksumDelta {
+    match octets.get_mut(AT..).and_then(<[u8]>::first_chunk_mut) {
+        Some(field) => {
+            let change = ChecksumDelta::new().replace_array(field, &new);
+            *field = new;
+            change
+        }
+        None => ChecksumDelta::new(),
+    }
+}
+
 /// Patches a checksum field; returns how the field itself changed.
 #[inline]
-fn patch(field: &mut [u8; 2], delta: ChecksumDelta, is_udp: bool) -> ChecksumDelta {
+fn patch(field: &mut [u8; 2], delta: ChecksumDelta, zero_is_none: bool) -> ChecksumDelta {
     let old = read(field);
-    let new = if is_udp {
+    let new = if zero_is_none {
         delta.apply_udp(old)
     } else {
         delta.apply(old)

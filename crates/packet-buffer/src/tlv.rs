@@ -120,16 +120,8 @@ impl<'a> TlvList<'a> {
         octets: &'a [u8],
         offset: usize,
     ) -> Result<Self, ParseError> {
-        let mut rest = octets;
-        while !rest.is_empty() {
-            match element(format, rest) {
-                Ok((after, Some(_))) => rest = after,
-                Ok((_, None)) => break,
-                Err(_) => {
-                    let at = offset.saturating_add(octets.len() - rest.len());
-                    return Err(explain(format, rest, at));
-                }
-            }
+        if !octets.is_empty() {
+            check(format, octets, offset)?;
         }
         Ok(Self { format, octets })
     }
@@ -227,6 +219,23 @@ impl<'a> Iterator for TlvIter<'a> {
 }
 
 impl core::iter::FusedIterator for TlvIter<'_> {}
+
+/// Walks the whole list. Apart from [`TlvList::parse`], so that headers without options, which are
+/// most, are read without a call.
+fn check(format: &TlvFormat, octets: &[u8], offset: usize) -> Result<(), ParseError> {
+    let mut rest = octets;
+    while !rest.is_empty() {
+        match element(format, rest) {
+            Ok((after, Some(_))) => rest = after,
+            Ok((_, None)) => break,
+            Err(_) => {
+                let at = offset.saturating_add(octets.len() - rest.len());
+                return Err(explain(format, rest, at));
+            }
+        }
+    }
+    Ok(())
+}
 
 /// The next option, or `None` at the end marker.
 #[inline]

@@ -161,49 +161,31 @@ impl<'a> EthernetFrame<'a> {
                 octets.len(),
             ));
         };
-        let ethertype = EtherType(be16::<12, 14>(header));
-        let untagged = Self {
-            header,
-            tags: &[],
-            ethertype,
-            payload,
+        let outer = EtherType(be16::<12, 14>(header));
+        let untagged = |ethertype| {
+            Ok(Self {
+                header,
+                tags: &[],
+                ethertype,
+                payload,
+            })
         };
-        if ethertype.is_vlan() || ethertype.is_length() {
-            untagged.parse_further()
-        } else {
-            Ok(untagged)
+        // Nearly all frames. Each with its own constant, so that the compiler makes one comparison of
+        // this and of the caller's.
+        if outer == EtherType::IPV4 {
+            return untagged(EtherType::IPV4);
         }
-    }
-
-    /// Walks the tags and applies an 802.3 length; `self.payload` starts after the first EtherType.
-    fn parse_further(mut self) -> Result<Self, ParseError> {
-        let octets = self.payload;
-        let mut len = 0;
-        while self.ethertype.is_vlan() && len < VlanTags::MAX * 4 {
-            let Some(next) = be16_at(octets, len + 2) else {
-                let available = octets.len() - len;
-                return Err(ParseError::truncated("VLAN tag", 14 + len, 4, available));
-            };
-            self.ethertype = EtherType(next);
-            len += 4;
+        if outer == EtherType::IPV6 {
+            return untagged(EtherType::IPV6);
         }
-        let (tags, payload) = octets.split_at_checked(len).unwrap_or((octets, &[]));
-        self.tags = tags;
-        self.payload = payload;
-        if self.ethertype.is_length() {
-            let length = usize::from(self.ethertype.0);
-            let Some(cut) = payload.get(..length) else {
-                let at = 14 + len;
-                return Err(ParseError::truncated(
-                    "802.3 payload",
-                    at,
-                    length,
-                    payload.len(),
-                ));
-            };
-            self.payload = cut;
-        }
-        Ok(self)
+        let layout = Layout::find(outer, payload)?;
+        let (tags, payload) = payload.split_at_checked(layout.tags).unwrap_or_default();
+        Ok(Self {
+            header,
+            tags,
+            ethertype: layout.ethertype,
+            payload: payload.get(..layout.payload).unwrap_or_default(),
+        })
     }
 
     /// Where the frame goes.
@@ -265,6 +247,46 @@ impl<'a> EthernetFrame<'a> {
             vlan_tags: self.vlan_tags(),
             ethertype: self.ethertype,
         }
+    }
+}
+
+/// What follows the first EtherType of a frame.
+struct Layout {
+    /// Octets of tags.
+    tags: usize,
+    /// What stands behind the last tag.
+    ethertype: EtherType,
+    /// Octets of payload.
+    payload: usize,
+}
+
+impl Layout {
+    /// Walks the tags and applies an 802.3 length; `octets` start after the first EtherType.
+    fn find(outer: EtherType, octets: &[u8]) -> Result<Self, ParseError> {
+        let mut ethertype = outer;
+        let mut tags = 0;
+        while ethertype.is_vlan() && tags < VlanTags::MAX * 4 {
+            let Some(next) = be16_at(octets, tags + 2) else {
+                let available = octets.len() - tags;
+                return Err(ParseError::truncated("VLAN tag", 14 + tags, 4, available));
+            };
+            ethertype = EtherType(next);
+            tags += 4;
+        }
+        let mut payload = octets.len() - tags;
+        if ethertype.is_length() {
+            let length = usize::from(ethertype.0);
+            if length > payload {
+                let at = 14 + tags;
+                return Err(ParseError::truncated("802.3 payload", at, length, payload));
+            }
+            payload = length;
+        }
+        Ok(Self {
+            tags,
+            ethertype,
+            payload,
+        })
     }
 }
 

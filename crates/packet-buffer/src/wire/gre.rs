@@ -47,30 +47,30 @@ impl<'a> GrePacket<'a> {
     ///
     /// Truncated, when the header is not there whole; unsupported, for a version over 1 and for
     /// source routing (RFC 1701), which RFC 2784 §2.3 has the receiver discard; bad value, for
-    /// enhanced GRE that lacks its key or has a checksum; bad length, for enhanced GRE whose payload
-    /// length goes beyond the packet.
+    /// enhanced GRE that lacks its key, has a checksum or carries anything but PPP; bad length, for
+    /// enhanced GRE whose payload length goes beyond the packet.
     pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
         let Some((first, rest)) = octets.split_first_chunk::<4>() else {
             return Err(ParseError::truncated("GRE header", 0, 4, octets.len()));
         };
         let flags = be16::<0, 4>(first);
         let protocol = EtherType(be16::<2, 4>(first));
-        // RFC 2784 §2.3 MUST: a packet with any of bits 1 to 5 set is discarded, unless the
+        // RFC 2784 §2.3 MUST (discarded): a packet with any of bits 1 to 5 set is discarded, unless the
         // receiver implements RFC 1701. Bits 2 and 3 are RFC 2890's key and sequence number.
         let reserved = flags & (ROUTING | 0x0800 | 0x0400);
         if reserved != 0 {
             return Err(ParseError::unsupported("GRE flags", 0, u32::from(flags)));
         }
-        let truncated = |_| {
-            let present = [CHECKSUM, KEY, SEQUENCE, ACKNOWLEDGMENT];
-            let fields = present.iter().filter(|&&flag| flags & flag != 0).count();
-            ParseError::truncated("GRE header", 0, 4 + 4 * fields, octets.len())
+        // The acknowledgment flag is reserved in version 0, and ignored.
+        let truncated = |fields: u16| {
+            let needed = 4 + 4 * (flags & fields).count_ones() as usize;
+            ParseError::truncated("GRE header", 0, needed, octets.len())
         };
         let (repr, payload) = match flags & 0x07 {
             0 => {
-                // RFC 2784 §2.3.1: the rest of the flags is ignored on receipt.
-                let (payload, (checksum, key, sequence_number)) =
-                    optional_fields(rest, flags).map_err(truncated)?;
+                // RFC 2784 §2.3 MUST (ignored): the rest of the flags is ignored on receipt.
+                let (payload, (checksum, key, sequence_number)) = optional_fields(rest, flags)
+                    .map_err(|_| truncated(CHECKSUM | KEY | SEQUENCE))?;
                 let checksum = checksum.is_some();
                 (
                     GreRepr::Standard {
@@ -83,15 +83,17 @@ impl<'a> GrePacket<'a> {
                 )
             }
             1 => {
-                if flags & (CHECKSUM | KEY) != KEY || protocol != EtherType::PPP {
-                    return Err(ParseError::bad_value(
-                        "enhanced GRE header",
-                        0,
-                        u32::from(flags),
-                    ));
+                if flags & (CHECKSUM | KEY) != KEY {
+                    let value = u32::from(flags);
+                    return Err(ParseError::bad_value("enhanced GRE flags", 0, value));
+                }
+                if protocol != EtherType::PPP {
+                    let value = u32::from(protocol.0);
+                    return Err(ParseError::bad_value("enhanced GRE protocol", 2, value));
                 }
                 let (after, (length, call_id, sequence_number, acknowledgment_number)) =
-                    enhanced_fields(rest, flags).map_err(truncated)?;
+                    enhanced_fields(rest, flags)
+                        .map_err(|_| truncated(KEY | SEQUENCE | ACKNOWLEDGMENT))?;
                 let Some(payload) = after.get(..usize::from(length)) else {
                     let length = usize::from(length);
                     return Err(ParseError::bad_length(

@@ -137,8 +137,8 @@ impl<'a> Icmpv6Message<'a> {
         let Some((header, body)) = octets.split_first_chunk::<4>() else {
             return Err(ParseError::truncated("ICMPv6 header", 0, 4, octets.len()));
         };
-        // Errors have types 1 to 4, echoes 128 and 129.
-        if matches!(header[0], 1..=4 | 128 | 129) && body.len() < 4 {
+        // Errors have types below 128, echoes 128 and 129.
+        if header[0] <= 129 && body.len() < 4 {
             return Err(ParseError::truncated("ICMPv6 message", 0, 8, octets.len()));
         }
         Ok(Self {
@@ -249,7 +249,8 @@ impl<'a> Icmpv6Message<'a> {
                 code: icmpv6_code::Unreachable(code),
                 quoted_words,
             },
-            Icmpv6Type::PACKET_TOO_BIG if code == 0 => Icmpv6Repr::PacketTooBig { mtu: word },
+            // RFC 4443 §3.2 MUST: the receiver ignores the code.
+            Icmpv6Type::PACKET_TOO_BIG => Icmpv6Repr::PacketTooBig { mtu: word },
             Icmpv6Type::TIME_EXCEEDED => Icmpv6Repr::TimeExceeded {
                 code: icmpv6_code::TimeExceeded(code),
                 quoted_words,

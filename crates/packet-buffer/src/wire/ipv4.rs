@@ -79,31 +79,9 @@ impl<'a> Ipv4Packet<'a> {
     /// the header length (zero among them), or an option cannot be right.
     #[inline]
     pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
-        let Some((header, rest)) = octets.split_first_chunk::<20>() else {
+        let Some(header) = octets.first_chunk::<20>() else {
             return Err(ParseError::truncated("IPv4 header", 0, 20, octets.len()));
         };
-        let total_length = usize::from(be16::<2, 20>(header));
-        // Nearly all packets: version 4, no options.
-        if header[0] == 0x45 && total_length >= 20 && total_length <= octets.len() {
-            let packet = octets.get(..total_length).unwrap_or_default();
-            let payload = rest.get(..total_length - 20).unwrap_or_default();
-            let options = TlvList::empty(&TlvFormat::IPV4);
-            return Ok(Self {
-                octets: packet,
-                header,
-                options,
-                payload,
-            });
-        }
-        Self::parse_unusual(octets, header, total_length)
-    }
-
-    /// Packets with options, and all errors.
-    fn parse_unusual(
-        octets: &'a [u8],
-        header: &'a [u8; 20],
-        total_length: usize,
-    ) -> Result<Self, ParseError> {
         let version = header[0] >> 4;
         // RFC 1122 §3.2.1.1 MUST: a packet of another version is dropped.
         if version != 4 {
@@ -117,6 +95,7 @@ impl<'a> Ipv4Packet<'a> {
                 header_length,
             ));
         }
+        let total_length = usize::from(be16::<2, 20>(header));
         if total_length < header_length {
             return Err(ParseError::bad_length("IPv4 total length", 2, total_length));
         }
@@ -128,15 +107,13 @@ impl<'a> Ipv4Packet<'a> {
                 octets.len(),
             ));
         };
-        let (head, payload) = packet
-            .split_at_checked(header_length)
-            .unwrap_or((packet, &[]));
+        // Both were checked; the compiler sees that as well.
+        let (head, payload) = packet.split_at_checked(header_length).unwrap_or_default();
         let options = head.get(20..).unwrap_or_default();
-        let options = TlvList::parse(&TlvFormat::IPV4, options, 20)?;
         Ok(Self {
             octets: packet,
             header,
-            options,
+            options: TlvList::parse(&TlvFormat::IPV4, options, 20)?,
             payload,
         })
     }
@@ -149,9 +126,10 @@ impl<'a> Ipv4Packet<'a> {
     // RFC 1122 §3.2.1.2 MUST: a host verifies the header checksum and drops the packet when it is bad.
     #[inline]
     pub fn verify_checksum(&self) -> Result<(), ParseError> {
-        let sum = Sum::new()
-            .add_array(self.header)
-            .add_bytes(self.options.as_slice());
+        let mut sum = Sum::new().add_array(self.header);
+        if !self.options.is_empty() {
+            sum = sum.add_bytes(self.options.as_slice());
+        }
         if sum.is_valid() {
             Ok(())
         } else {
@@ -354,7 +332,8 @@ impl Ipv4Repr {
 
     /// The outer header for carrying `inner` through a tunnel (RFC 2003 §3.1): the type of service
     /// is copied, and so is "don't fragment" where it is set; options are not. The inner time to
-    /// live is the caller's to decrement, when it forwards.
+    /// live is the caller's to decrement, when it forwards, and so is the identification to choose,
+    /// when the outer packet may be fragmented.
     pub fn ip_in_ip(inner: &Ipv4Packet<'_>, source: Ipv4Addr, destination: Ipv4Addr) -> Self {
         Self {
             dscp: inner.dscp(),
@@ -383,8 +362,8 @@ impl Ipv4Repr {
     ///
     /// # Errors
     ///
-    /// With the packet unchanged: too long, when the total length would exceed 65535 octets, or the
-    /// fragment would end behind octet 65535 of the original; unaligned, when the fragment offset,
+    /// With the packet unchanged: too long, when the total length, or that of the original packet
+    /// with this fragment in it, would exceed 65535 octets; unaligned, when the fragment offset,
     /// or the payload of a fragment that is not the last, is not a multiple of eight; bad value,
     /// when DSCP or ECN do not fit their bits.
     #[inline]
@@ -405,11 +384,12 @@ impl Ipv4Repr {
         header[9] = self.protocol.0;
         header[12..16].copy_from_slice(&self.source.octets());
         header[16..20].copy_from_slice(&self.destination.octets());
-        let sum = Sum::new()
-            .add_array(&header)
-            .add_bytes(self.options.as_slice());
+        let mut sum = Sum::new().add_array(&header);
+        if !self.options.is_empty() {
+            sum = sum.add_bytes(self.options.as_slice());
+            packet.prepend_slice(self.options.as_slice());
+        }
         NetworkEndian::write_u16(&mut header[10..12], sum.checksum());
-        packet.prepend_slice(self.options.as_slice());
         packet.prepend_slice(&header);
         Ok(())
     }
@@ -417,8 +397,9 @@ impl Ipv4Repr {
     /// What would make the header a lie.
     #[inline]
     fn check(&self, payload: usize) -> Result<(), EmitError> {
-        let limit = usize::from(u16::MAX) - self.header_len();
-        let limit = limit.min(usize::from(u16::MAX) - usize::from(self.fragment_offset));
+        // The original packet has a header as well, so this is where all of its payload ends.
+        let limit = (usize::from(u16::MAX) - self.header_len())
+            .saturating_sub(usize::from(self.fragment_offset));
         if payload > limit {
             return Err(EmitError::TooLong {
                 what: "IPv4 payload",

@@ -205,8 +205,8 @@ impl<'a> Ipv6Extensions<'a> {
     /// octets into the packet.
     ///
     /// The walk ends at the first header that is not an extension, at ESP (what follows is
-    /// encrypted), and behind the fragment header of a fragment that is not the first (what follows
-    /// is not a header).
+    /// encrypted), behind the fragment header of a fragment that is not the first (what follows is
+    /// not a header), and, in a first fragment, at a header that is cut off.
     ///
     /// # Errors
     ///
@@ -220,7 +220,7 @@ impl<'a> Ipv6Extensions<'a> {
             rest: octets,
             offset,
         };
-        let mut fragment = None;
+        let mut fragment: Option<Ipv6FragmentHeader> = None;
         let mut count = 0;
         while walk.next.is_ipv6_extension() {
             let (at, kind) = (walk.offset, walk.next);
@@ -237,7 +237,19 @@ impl<'a> Ipv6Extensions<'a> {
                 return Err(ParseError::unsupported("IPv6 extension header", at, value));
             }
             count += 1;
-            if let Ipv6Extension::Fragment(header) = walk.step()? {
+            let extension = match walk.step() {
+                // RFC 8200 §4.5: the headers of a first fragment may be cut off; RFC 7112 §5 has
+                // the destination drop such packets, which is for reassembly to do.
+                Err(error)
+                    if error.is_truncated()
+                        && error.offset == at
+                        && fragment.is_some_and(|it| it.more_fragments) =>
+                {
+                    break;
+                }
+                step => step?,
+            };
+            if let Ipv6Extension::Fragment(header) = extension {
                 if fragment.replace(header).is_some() {
                     let value = u32::from(kind.0);
                     return Err(ParseError::bad_value(
@@ -247,11 +259,6 @@ impl<'a> Ipv6Extensions<'a> {
                     ));
                 }
                 if header.offset != 0 {
-                    break;
-                }
-                // RFC 8200 §4.5: the headers of a first fragment may be cut off; RFC 7112 §5 has
-                // the destination drop such packets, which is for reassembly to do.
-                if header.more_fragments && walk.clone().step().is_err() {
                     break;
                 }
             }

@@ -278,7 +278,8 @@ impl HeaderOptions {
     ///
     /// # Errors
     ///
-    /// [`EmitError::TooLong`] for more than 40 octets.
+    /// [`EmitError::TooLong`] for more than 40 octets; [`EmitError::BadValue`] for a
+    /// [`TcpOption::Other`] whose kind has no length and no data: 0 and 1.
     pub fn from_tcp_options(options: &[TcpOption<'_>]) -> Result<Self, EmitError> {
         let mut octets = [0; Self::MAX];
         let mut len = 0usize;
@@ -303,6 +304,15 @@ impl HeaderOptions {
                     put(&[kind, 10])?;
                     put(&value.to_be_bytes())?;
                     put(&echo_reply.to_be_bytes())?;
+                }
+                TcpOption::Other {
+                    kind: TcpOptionKind::END_OF_LIST | TcpOptionKind::NO_OPERATION,
+                    ..
+                } => {
+                    return Err(EmitError::BadValue {
+                        what: "TCP option kind",
+                        value: u32::from(kind),
+                    });
                 }
                 TcpOption::Sack(SackBlocks { octets: data }) | TcpOption::Other { data, .. } => {
                     let length = u8::try_from(data.len().saturating_add(2));
@@ -545,13 +555,18 @@ impl TcpRepr {
         NetworkEndian::write_u16(&mut header[12..14], words << 12 | self.flags.0);
         NetworkEndian::write_u16(&mut header[14..16], self.window);
         NetworkEndian::write_u16(&mut header[18..20], self.urgent_pointer);
-        let sum = pseudo_header
+        let options = self.options.as_slice();
+        let mut sum = pseudo_header
             .sum(IpProtocol::TCP, self.header_len() + packet.len())
-            .add_array(&header)
-            .add_bytes(self.options.as_slice())
-            .add_bytes(packet.as_slice());
+            .add_array(&header);
+        if !options.is_empty() {
+            sum = sum.add_bytes(options);
+        }
+        let sum = sum.add_bytes(packet.as_slice());
         NetworkEndian::write_u16(&mut header[16..18], sum.checksum());
-        packet.prepend_slice(self.options.as_slice());
+        if !options.is_empty() {
+            packet.prepend_slice(options);
+        }
         packet.prepend_slice(&header);
         Ok(())
     }

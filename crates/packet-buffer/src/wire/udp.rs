@@ -32,14 +32,11 @@ impl<'a> UdpDatagram<'a> {
     /// length is under eight (zero, which means a jumbogram of RFC 2675, among them).
     #[inline]
     pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
-        let Some((header, rest)) = octets.split_first_chunk::<8>() else {
+        let Some(header) = octets.first_chunk::<8>() else {
             return Err(ParseError::truncated("UDP header", 0, 8, octets.len()));
         };
         let length = usize::from(be16::<4, 8>(header));
-        let Some(payload_length) = length.checked_sub(8) else {
-            return Err(ParseError::bad_length("UDP length", 4, length));
-        };
-        let Some(payload) = rest.get(..payload_length) else {
+        let Some(datagram) = octets.get(..length) else {
             return Err(ParseError::truncated(
                 "UDP datagram",
                 0,
@@ -47,8 +44,11 @@ impl<'a> UdpDatagram<'a> {
                 octets.len(),
             ));
         };
+        let Some((header, payload)) = datagram.split_first_chunk::<8>() else {
+            return Err(ParseError::bad_length("UDP length", 4, length));
+        };
         Ok(Self {
-            octets: octets.get(..length).unwrap_or_default(),
+            octets: datagram,
             header,
             payload,
         })
@@ -60,7 +60,7 @@ impl<'a> UdpDatagram<'a> {
     /// # Errors
     ///
     /// Bad checksum.
-    // RFC 768 MUST: an all zero transmitted checksum means that the transmitter generated none.
+    // RFC 768 §Fields MUST (no-checksum): an all zero transmitted checksum means that the transmitter generated none.
     // RFC 1122 §4.1.3.4 MUST: a datagram with a bad checksum is silently discarded.
     // RFC 8200 §8.1 MUST: over IPv6 a datagram with a zero checksum is discarded. (The exception of
     // RFC 6935 is for tunnels, which skip this check for their own port.)
@@ -135,7 +135,7 @@ impl UdpRepr {
     /// # Errors
     ///
     /// Too long, with the packet unchanged, when the length would exceed 65535 octets.
-    // RFC 768 MUST: a checksum computed as zero is transmitted as all ones.
+    // RFC 768 §Fields MUST (zero-checksum): a checksum computed as zero is transmitted as all ones.
     #[inline]
     pub fn emit(
         &self,

@@ -1,0 +1,20 @@
+//! What the examples of this workspace share.
+//!
+//! The protocol crates know nothing of each other; here they meet.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`capture_file`] | reads pcap and pcapng files, also damaged ones |
+//! | [`dissect`] | prints a frame's layers as the crates see them |
+//! | [`compare`] | holds that against another dissector's reading of the same frames |
+//! | [`echo_host`] | a small host that answers ARP, echo requests and UDP echo |
+//! | [`lab`] | network namespaces and tools of Linux, for the interop tests |
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod capture_file;
+pub mod compare;
+pub mod dissect;
+pub mod echo_host;
+pub mod lab;
