@@ -25,6 +25,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         bail!("the interop tests cannot run here: {reason}");
     }
     install(&workspace.examples_metadata()?.interop_packages)?;
+    // The tests start the examples as a user does, and `cargo test --test` does not build them.
+    process::run(process::cargo(&workspace.root).args([
+        "build",
+        "--release",
+        "--package",
+        EXAMPLES,
+        "--examples",
+    ]))?;
     process::run(
         process::cargo(&workspace.root)
             .env(SWITCH, if options.all { "all" } else { "1" })

@@ -38,7 +38,7 @@ pub(crate) struct Options {
 /// Options as the `ci` stage uses them.
 pub(crate) const CI: Options = Options {
     crates: Vec::new(),
-    strict: false,
+    strict: true,
     missing: false,
 };
 
