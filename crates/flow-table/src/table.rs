@@ -1,0 +1,746 @@
+//! The table.
+
+use crate::arch::prefetch;
+use crate::config::{
+    Config, ConfigError, InsertError, ProbeReport, Refusal, RehashError, RekeyError, Stats,
+    WhenFull,
+};
+use crate::flow::{Entry, Flow, FlowId, FlowMut, FlowRef, Inserted, Mark, NewFlow, Slot};
+use crate::hash::{FlowHash, NhHash};
+use crate::index::{Code, Index};
+use crate::key::{Direction, FlowKey};
+use crate::slab::Slab;
+use crate::wheel::Wheel;
+use core::time::Duration;
+use packet_buffer::{Instant, RandomSource};
+
+/// How many slots an insert into a full table looks at, under [`WhenFull::EvictLowestClass`].
+pub const EVICTION_SAMPLE: usize = 32;
+
+/// How many keys of a batch are in flight at once.
+const BATCH: usize = 32;
+
+/// When what a sweep has left over is due again.
+const RESUME: Duration = Duration::from_millis(1);
+
+/// Which flow a key of a batch belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Match {
+    /// The flow.
+    pub id: FlowId,
+    /// Which of its keys matched.
+    pub direction: Direction,
+}
+
+/// A bounded table of flows, each found by two keys, each with a deadline.
+///
+/// See the [crate's documentation](crate) for what it is and how it is run.
+///
+/// A flow is *live* until its deadline passes. Only live flows are found, by key or by id, and only
+/// live flows keep others from using their keys, whether or not
+/// [`handle_timeout`](Self::handle_timeout) has come by. Time is the latest that any call was
+/// handed.
+///
+/// Work per call is bounded: a key costs [`MAX_PROBES`](crate::MAX_PROBES) cache lines of the index
+/// at most and mostly one; nothing grows, so no insert is slower than others for moving them.
+pub struct FlowTable<K, V, S = NhHash> {
+    hash: S,
+    index: Index,
+    /// One slot more than the capacity: a new flow is put in place before another one is evicted.
+    slots: Slab<K, V>,
+    wheel: Wheel,
+    config: Config,
+    /// Slots in use.
+    len: usize,
+    /// The latest time that `handle_timeout` saw.
+    handled: Instant,
+    /// The slot that eviction looks at next.
+    hand: u32,
+    stats: Stats,
+}
+
+impl<K: FlowKey, V, S: FlowHash> FlowTable<K, V, S> {
+    /// An empty table, with its hash function drawn from `random`.
+    ///
+    /// All memory is reserved here. The index is also written, so that its pages exist; the slots'
+    /// pages are touched when they are first used.
+    ///
+    /// # Errors
+    ///
+    /// When a field of `config` is out of range, or there is no memory for the capacity.
+    pub fn new<R: RandomSource + ?Sized>(
+        config: Config,
+        random: &mut R,
+    ) -> Result<Self, ConfigError> {
+        const {
+            assert!(
+                size_of::<K::Words>() <= S::MAX_WORDS * size_of::<u64>(),
+                "the key has more words than the hash takes"
+            );
+        }
+        config.check()?;
+        let out_of_memory = |_| ConfigError::OutOfMemory(config.capacity);
+        let slots = config.capacity + 1;
+        Ok(Self {
+            hash: S::from_random(random),
+            index: Index::new(2 * slots).map_err(out_of_memory)?,
+            slots: Slab::new(slots).map_err(out_of_memory)?,
+            wheel: Wheel::new(slots).map_err(out_of_memory)?,
+            config,
+            len: 0,
+            handled: Instant::ZERO,
+            hand: 0,
+            stats: Stats::default(),
+        })
+    }
+
+    /// Octets of memory that a table of `capacity` flows reserves.
+    pub const fn octets_for(capacity: usize) -> usize {
+        let slots = capacity.saturating_add(1);
+        size_of::<Self>()
+            .saturating_add(Slab::<K, V>::octets_for(slots))
+            .saturating_add(Index::octets_for(slots.saturating_mul(2)))
+            .saturating_add(Wheel::octets_for(slots))
+    }
+
+    /// Flows held: the live ones, and those that expired and were not handed out yet.
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether no flow is held.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The most flows that the table holds.
+    #[inline]
+    pub const fn capacity(&self) -> usize {
+        self.config.capacity
+    }
+
+    /// What the table has done and refused since it was made.
+    #[inline]
+    pub const fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    // --- finding ---
+
+    /// The live flow that packets with this key belong to, and which of its keys it is.
+    // Returned through memory, the result costs as much as a quarter of a look-up; what is seldom
+    // needed is out of line anyway.
+    #[inline(always)]
+    pub fn lookup(&mut self, now: Instant, key: &K) -> Option<(Direction, FlowMut<'_, K, V>)> {
+        let now = self.wheel.advance(now);
+        let hash = self.hash_of(key);
+        // Nearly always the first place whose tag fits is the one. The search of all places stays
+        // out of line, so that the look-ups of a loop are short and overlap.
+        if let Some(code) = self.index.likely(hash)
+            && self.has_key(code, key)
+        {
+            return self.hit(now, code);
+        }
+        let code = self.search(hash, key)?;
+        self.hit(now, code)
+    }
+
+    /// Looks up many keys, which is several times as fast as one by one when the table does not fit
+    /// the processor's caches: the memory accesses of 32 keys overlap. `matches` gets the result
+    /// for each key, in order; the shorter of the two slices says how many are looked up.
+    ///
+    /// The flows found are in the cache afterwards, so that [`get_mut`](Self::get_mut) is cheap.
+    /// Processing one packet may remove the flow of the next one: its id then finds nothing, and
+    /// never another flow. It may also insert the flow that a later key of the batch missed: look
+    /// up again before inserting, or rely on [`insert`](Self::insert) refusing the clash.
+    pub fn lookup_batch(&mut self, now: Instant, keys: &[K], matches: &mut [Option<Match>]) {
+        let now = self.wheel.advance(now);
+        for (keys, matches) in keys.chunks(BATCH).zip(matches.chunks_mut(BATCH)) {
+            // Three passes: each asks for the memory that the next one reads.
+            let mut hashes = [0; BATCH];
+            for (key, hash) in keys.iter().zip(&mut hashes) {
+                *hash = self.hash_of(key);
+                self.index.prefetch(*hash);
+            }
+            let mut likely = [None; BATCH];
+            for ((_, hash), likely) in keys.iter().zip(&hashes).zip(&mut likely) {
+                *likely = self.index.likely(*hash);
+                if let Some(code) = *likely
+                    && let Some(slot) = self.slots.get(code.slot())
+                {
+                    prefetch(slot);
+                }
+            }
+            let hints = hashes.iter().zip(&likely);
+            for ((key, (hash, likely)), found) in keys.iter().zip(hints).zip(matches) {
+                *found = self.finish(now, *hash, key, *likely);
+            }
+        }
+    }
+
+    /// As [`lookup`](Self::lookup), without access to the flow and without taking note of the time.
+    #[inline]
+    pub fn find(&self, now: Instant, key: &K) -> Option<Match> {
+        let now = now.max(self.wheel.latest());
+        let hash = self.hash_of(key);
+        let likely = self.index.likely(hash);
+        self.finish(now, hash, key, likely)
+    }
+
+    /// The live flow with this id.
+    #[inline]
+    pub fn get(&self, id: FlowId) -> Option<FlowRef<'_, K, V>> {
+        let entry = self.slots.get(id.slot)?.used()?;
+        (entry.generation == id.generation && entry.is_live(self.wheel.latest()))
+            .then(|| entry.show(id.slot))
+    }
+
+    /// The live flow with this id, to update.
+    #[inline]
+    pub fn get_mut(&mut self, id: FlowId) -> Option<FlowMut<'_, K, V>> {
+        let entry = self.slots.get_mut(id.slot)?.used_mut()?;
+        if entry.generation != id.generation || !entry.is_live(self.wheel.latest()) {
+            return None;
+        }
+        Some(FlowMut {
+            entry,
+            wheel: &mut self.wheel,
+            slot: id.slot,
+        })
+    }
+
+    /// All live flows, in no particular order: to list them, or to bring a standby up to date.
+    ///
+    /// Goes through all slots ever used.
+    pub fn iter(&self) -> impl Iterator<Item = FlowRef<'_, K, V>> {
+        let now = self.wheel.latest();
+        self.slots.iter().filter_map(move |(slot, content)| {
+            let entry = content.used()?;
+            entry.is_live(now).then(|| entry.show(slot))
+        })
+    }
+
+    // --- changing ---
+
+    /// Adds a flow. The two keys may be equal (a packet from an address and port to itself); the
+    /// flow is then found by it as [`Direction::Original`].
+    ///
+    /// Flows whose deadline has passed but that have not been swept yet give up their keys, and go
+    /// the way of all expired flows, through [`poll_expired`](Self::poll_expired).
+    ///
+    /// # Errors
+    ///
+    /// When one of the keys is in use, the table is full and the [policy](WhenFull) finds nothing
+    /// to evict, or the index is crowded. The table is unchanged and the value comes back.
+    pub fn insert(
+        &mut self,
+        now: Instant,
+        flow: NewFlow<K, V>,
+    ) -> Result<Inserted<K, V>, InsertError<V>> {
+        let now = self.wheel.advance(now);
+        let (slot, victim) = match self.make_room(now, &flow) {
+            Ok(places) => places,
+            Err(reason) => {
+                self.count_refusal(reason);
+                let value = flow.value;
+                return Err(InsertError { reason, value });
+            }
+        };
+        self.wheel.skip_if_empty();
+        let mut generation = 1;
+        if let Some(content) = self.slots.get_mut(slot) {
+            if let Slot::Free(next) = *content {
+                generation = next;
+            }
+            *content = Slot::Used(Entry {
+                keys: [flow.original, flow.reply],
+                deadline: flow.deadline,
+                generation,
+                class: flow.class,
+                mark: Mark::Used,
+                value: flow.value,
+            });
+        }
+        self.wheel.arm(slot, flow.deadline);
+        self.len += 1;
+        let evicted = victim.and_then(|victim| self.take_out(victim));
+        self.stats.inserted = self.stats.inserted.wrapping_add(1);
+        self.stats.high_water = self.stats.high_water.max(self.len as u64);
+        Ok(Inserted {
+            id: FlowId { slot, generation },
+            evicted,
+        })
+    }
+
+    /// Gives a flow another reply key, as when a translation is decided on after the flow was
+    /// noted.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such live flow, another flow has the key, or the index is crowded. The
+    /// table is unchanged.
+    pub fn rekey(&mut self, id: FlowId, reply: K) -> Result<(), RekeyError> {
+        let Some(flow) = self.get(id) else {
+            return Err(RekeyError::NotFound);
+        };
+        let (original, before) = (*flow.original, *flow.reply);
+        if let Err(reason) = self.index_reply(id, original, before, reply) {
+            self.count_refusal(reason);
+            return Err(RekeyError::Refused(reason));
+        }
+        if let Some(entry) = self.slots.get_mut(id.slot).and_then(Slot::used_mut) {
+            entry.keys[1] = reply;
+        }
+        Ok(())
+    }
+
+    /// Removes a flow, also one that has expired and was not handed out yet.
+    pub fn remove(&mut self, id: FlowId) -> Option<Flow<K, V>> {
+        let entry = self.slots.get(id.slot)?.used()?;
+        if entry.generation != id.generation {
+            return None;
+        }
+        self.unindex(id.slot);
+        let flow = self.vacate(id.slot)?;
+        self.stats.removed = self.stats.removed.wrapping_add(1);
+        Some(flow)
+    }
+
+    /// Removes all flows and drops their values. Goes through all slots ever used.
+    pub fn clear(&mut self) {
+        self.index.clear();
+        for slot in 0..self.slots.len() {
+            drop(self.vacate(slot));
+        }
+    }
+
+    /// Draws another hash function and files all keys anew, for when the present one may have been
+    /// found out. Ids stay valid.
+    ///
+    /// Goes through all slots ever used and allocates a second index for the time being: a matter
+    /// of maintenance, not of the packet path.
+    ///
+    /// # Errors
+    ///
+    /// When there is no memory for the second index or, which chance hardly ever brings about, the
+    /// new hash crowds it. The table is unchanged.
+    pub fn rehash<R: RandomSource + ?Sized>(&mut self, random: &mut R) -> Result<(), RehashError> {
+        let hash = S::from_random(random);
+        let mut index =
+            Index::new(2 * (self.config.capacity + 1)).map_err(|_| RehashError::OutOfMemory)?;
+        for flow in self.iter() {
+            for (code, key) in codes(flow.id.slot, flow.original, flow.reply) {
+                index
+                    .insert(hash.hash(key.words().as_ref()), code)
+                    .map_err(|_| RehashError::Crowded)?;
+            }
+        }
+        self.index = index;
+        self.hash = hash;
+        Ok(())
+    }
+
+    /// How well keys are spread over the index. Goes through all of it: for diagnosis.
+    pub fn probe_report(&self) -> ProbeReport {
+        let (keys, displacement) = self.index.probes();
+        ProbeReport { keys, displacement }
+    }
+
+    // --- time ---
+
+    /// Looks at the flows whose time has come by `now`: those whose deadline has passed are made
+    /// ready for [`poll_expired`](Self::poll_expired), the others are put off. At most
+    /// [`Config::sweep_budget`] flows are looked at; what is left is due 1 ms later, and calls before
+    /// that do nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.wheel.advance(now);
+        let cut_short = self.wheel.next_due().is_some_and(|due| due <= self.handled);
+        if cut_short && now < self.handled + RESUME {
+            return;
+        }
+        self.handled = now;
+        for _ in 0..self.config.sweep_budget {
+            let Some(slot) = self.wheel.come_up(now) else {
+                return;
+            };
+            self.visit(now, slot);
+        }
+        if self.wheel.come_up(now).is_some() {
+            self.stats.sweeps_cut_short = self.stats.sweeps_cut_short.wrapping_add(1);
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` when no flow has a
+    /// deadline.
+    ///
+    /// A whole second: at the latest the one that ends when the earliest deadline has passed, and
+    /// earlier when a flow has been put off meanwhile and must be looked at. After a sweep that ran
+    /// out of budget, 1 ms after that sweep.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let due = self.wheel.next_due()?;
+        Some(if due > self.handled {
+            due
+        } else {
+            self.handled + RESUME
+        })
+    }
+
+    /// Takes out a flow that expired; `None` when [`handle_timeout`](Self::handle_timeout) has
+    /// found no more.
+    ///
+    /// Until it is taken out it holds its slot. Calls may come at any time and late.
+    pub fn poll_expired(&mut self) -> Option<Flow<K, V>> {
+        let slot = self.wheel.first_expired()?;
+        self.vacate(slot)
+    }
+
+    // --- inside ---
+
+    #[inline]
+    fn hash_of(&self, key: &K) -> u64 {
+        self.hash.hash(key.words().as_ref())
+    }
+
+    /// The flow that `code` stands for, if it is live, to update.
+    #[inline]
+    fn hit(&mut self, now: Instant, code: Code) -> Option<(Direction, FlowMut<'_, K, V>)> {
+        let slot = code.slot();
+        let entry = self.slots.get_mut(slot)?.used_mut()?;
+        if !entry.is_live(now) {
+            return None;
+        }
+        let flow = FlowMut {
+            entry,
+            wheel: &mut self.wheel,
+            slot,
+        };
+        Some((code.direction(), flow))
+    }
+
+    /// Whether `code` stands for `key`.
+    #[inline]
+    fn has_key(&self, code: Code, key: &K) -> bool {
+        self.slots
+            .get(code.slot())
+            .and_then(Slot::used)
+            .is_some_and(|entry| entry.key(code) == key)
+    }
+
+    /// The code of the flow that has the key, live or not.
+    #[inline]
+    fn find_code(&self, hash: u64, key: &K) -> Option<Code> {
+        self.index.find(hash, |code| self.has_key(code, key))
+    }
+
+    /// As [`find_code`](Self::find_code), out of line.
+    #[inline(never)]
+    fn search(&self, hash: u64, key: &K) -> Option<Code> {
+        self.find_code(hash, key)
+    }
+
+    /// Ends a look-up that has got as far as the likely place.
+    #[inline]
+    fn finish(&self, now: Instant, hash: u64, key: &K, likely: Option<Code>) -> Option<Match> {
+        let code = match likely {
+            Some(code) if self.has_key(code, key) => code,
+            _ => self.search(hash, key)?,
+        };
+        let entry = self.slots.get(code.slot())?.used()?;
+        entry.is_live(now).then(|| Match {
+            id: entry.id(code.slot()),
+            direction: code.direction(),
+        })
+    }
+
+    /// Makes sure that no live flow other than `except` has `key`, whose hash is `hash` and which
+    /// is to be a flow's key of the given direction.
+    fn free_key(
+        &mut self,
+        now: Instant,
+        hash: u64,
+        key: &K,
+        direction: Direction,
+        except: Option<FlowId>,
+    ) -> Result<(), Refusal> {
+        let Some(code) = self.find_code(hash, key) else {
+            return Ok(());
+        };
+        match self.slots.get(code.slot()).and_then(Slot::used) {
+            Some(entry) if entry.is_live(now) => {
+                let with = entry.id(code.slot());
+                if Some(with) == except {
+                    return Ok(());
+                }
+                Err(Refusal::Clash {
+                    key: direction,
+                    with,
+                })
+            }
+            _ => {
+                self.expire(code.slot());
+                Ok(())
+            }
+        }
+    }
+
+    /// Finds a slot for a new flow, files its keys under it, and says who must go for it.
+    fn make_room(
+        &mut self,
+        now: Instant,
+        flow: &NewFlow<K, V>,
+    ) -> Result<(u32, Option<u32>), Refusal> {
+        let original = self.hash_of(&flow.original);
+        let reply = self.hash_of(&flow.reply);
+        self.index.prefetch(original);
+        self.index.prefetch(reply);
+        self.free_key(now, original, &flow.original, Direction::Original, None)?;
+        self.free_key(now, reply, &flow.reply, Direction::Reply, None)?;
+        let victim = if self.is_full() {
+            Some(self.choose_victim(now, flow.class).ok_or(Refusal::Full)?)
+        } else {
+            None
+        };
+        let slot = self.next_slot().ok_or(Refusal::Full)?;
+        let code = Code::new(slot, Direction::Original);
+        self.file(original, code)?;
+        if flow.reply != flow.original {
+            let filed = self.file(reply, Code::new(slot, Direction::Reply));
+            if let Err(refusal) = filed {
+                self.index.remove(original, code);
+                return Err(refusal);
+            }
+        }
+        self.wheel.unlink(slot);
+        Ok((slot, victim))
+    }
+
+    fn file(&mut self, hash: u64, code: Code) -> Result<(), Refusal> {
+        let distance = self
+            .index
+            .insert(hash, code)
+            .map_err(|_| Refusal::Crowded)?;
+        self.stats.longest_probe = self.stats.longest_probe.max(distance as u64);
+        Ok(())
+    }
+
+    /// Replaces the reply key in the index.
+    fn index_reply(&mut self, id: FlowId, original: K, before: K, after: K) -> Result<(), Refusal> {
+        let hash = self.hash_of(&after);
+        let now = self.wheel.latest();
+        self.free_key(now, hash, &after, Direction::Reply, Some(id))?;
+        if after == before {
+            return Ok(());
+        }
+        let code = Code::new(id.slot, Direction::Reply);
+        if after != original {
+            self.file(hash, code)?;
+        }
+        if before != original {
+            self.index.remove(self.hash_of(&before), code);
+        }
+        Ok(())
+    }
+
+    /// Whether a new flow needs another one to go.
+    fn is_full(&self) -> bool {
+        let retired = usize::try_from(self.stats.retired_slots).unwrap_or(usize::MAX);
+        self.len.saturating_add(retired) >= self.config.capacity
+    }
+
+    /// A free slot; it stays on the free list.
+    fn next_slot(&mut self) -> Option<u32> {
+        if let Some(slot) = self.wheel.first_free() {
+            return Some(slot);
+        }
+        let slot = self.slots.add()?;
+        self.wheel.add_slot();
+        self.wheel.free(slot);
+        Some(slot)
+    }
+
+    /// Who must go for a new flow of the given class.
+    fn choose_victim(&mut self, now: Instant, class: u8) -> Option<u32> {
+        if let Some(slot) = self.wheel.first_expired() {
+            return Some(slot);
+        }
+        if self.config.when_full == WhenFull::Refuse {
+            return None;
+        }
+        let mut victim = None;
+        for _ in 0..EVICTION_SAMPLE.min(self.slots.len() as usize) {
+            if self.hand >= self.slots.len() {
+                self.hand = 0;
+            }
+            let at = self.hand;
+            self.hand += 1;
+            let Some(entry) = self.slots.get(at).and_then(Slot::used) else {
+                continue;
+            };
+            let live = entry.is_live(now);
+            if live && entry.class > class {
+                continue;
+            }
+            let rank = (live, entry.class, entry.deadline, at);
+            if victim.is_none_or(|least| rank < least) {
+                victim = Some(rank);
+            }
+        }
+        victim.map(|(.., slot)| slot)
+    }
+
+    /// Removes a victim, which is either live, or overdue, or expired already.
+    fn take_out(&mut self, slot: u32) -> Option<Flow<K, V>> {
+        let overdue = self
+            .slots
+            .get(slot)
+            .and_then(Slot::used)
+            .is_some_and(|entry| !entry.is_live(self.wheel.latest()));
+        if !overdue {
+            self.unindex(slot);
+            self.stats.evicted = self.stats.evicted.wrapping_add(1);
+        } else if self.wheel.first_expired() != Some(slot) {
+            self.expire(slot);
+        }
+        self.vacate(slot)
+    }
+
+    /// Takes a flow's keys out of the index, if they are there.
+    fn unindex(&mut self, slot: u32) {
+        let Some(entry) = self.slots.get(slot).and_then(Slot::used) else {
+            return;
+        };
+        let [original, reply] = entry.keys;
+        for (code, key) in codes(slot, &original, &reply) {
+            self.index.remove(self.hash_of(key), code);
+        }
+    }
+
+    /// Takes a flow whose deadline has passed out of index and wheel, to be handed out.
+    fn expire(&mut self, slot: u32) {
+        self.unindex(slot);
+        self.wheel.unlink(slot);
+        self.wheel.expire(slot);
+        self.stats.expired = self.stats.expired.wrapping_add(1);
+    }
+
+    /// Looks at a flow that came up in the wheel.
+    fn visit(&mut self, now: Instant, slot: u32) {
+        if let Some(next) = self.wheel.following(slot)
+            && let Some(content) = self.slots.get(next)
+        {
+            prefetch(content);
+        }
+        self.stats.visited = self.stats.visited.wrapping_add(1);
+        match self.slots.get(slot).and_then(Slot::used) {
+            Some(entry) if entry.is_live(now) => {
+                let deadline = entry.deadline;
+                self.wheel.unlink(slot);
+                self.wheel.arm(slot, deadline);
+            }
+            _ => self.expire(slot),
+        }
+    }
+
+    /// Empties a slot whose keys are out of the index.
+    fn vacate(&mut self, slot: u32) -> Option<Flow<K, V>> {
+        let content = self.slots.get_mut(slot)?;
+        let generation = content.used()?.generation;
+        let next = generation.checked_add(1);
+        let Slot::Used(entry) = core::mem::replace(content, Slot::Free(next.unwrap_or(0))) else {
+            return None;
+        };
+        self.wheel.unlink(slot);
+        if next.is_some() {
+            self.wheel.free(slot);
+        } else {
+            self.stats.retired_slots += 1;
+        }
+        self.len -= 1;
+        Some(entry.into_flow(slot))
+    }
+
+    fn count_refusal(&mut self, refusal: Refusal) {
+        let counter = match refusal {
+            Refusal::Clash { .. } => &mut self.stats.refused_clash,
+            Refusal::Full => &mut self.stats.refused_full,
+            Refusal::Crowded => &mut self.stats.refused_crowded,
+        };
+        *counter = counter.wrapping_add(1);
+    }
+}
+
+/// The codes that a flow is filed under: two, or one when its keys are equal.
+fn codes<'a, K: Eq>(
+    slot: u32,
+    original: &'a K,
+    reply: &'a K,
+) -> impl Iterator<Item = (Code, &'a K)> {
+    let first = (Code::new(slot, Direction::Original), original);
+    let second = (Code::new(slot, Direction::Reply), reply);
+    core::iter::once(first).chain((reply != original).then_some(second))
+}
+
+impl<K, V, S> core::fmt::Debug for FlowTable<K, V, S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("FlowTable")
+            .field("len", &self.len)
+            .field("config", &self.config)
+            .field("latest", &self.wheel.latest())
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Ipv4FlowKey;
+    use core::net::Ipv4Addr;
+
+    struct Sevens;
+
+    impl RandomSource for Sevens {
+        fn fill(&mut self, dest: &mut [u8]) {
+            dest.fill(7);
+        }
+    }
+
+    fn flow() -> NewFlow<Ipv4FlowKey, ()> {
+        let end = |n| (Ipv4Addr::new(10, 0, 0, n), 1);
+        let original = Ipv4FlowKey::new(end(1), end(2), 17, 0);
+        NewFlow {
+            original,
+            reply: original.reversed(),
+            deadline: Instant::MAX,
+            class: 0,
+            value: (),
+        }
+    }
+
+    #[test]
+    fn a_slot_whose_generations_are_used_up_is_retired() {
+        let mut table = FlowTable::<Ipv4FlowKey, ()>::new(Config::new(2), &mut Sevens).unwrap();
+        let first = table.insert(Instant::ZERO, flow()).unwrap().id;
+        let entry = table.slots.get_mut(first.slot).and_then(Slot::used_mut);
+        entry.unwrap().generation = u32::MAX;
+        let last = table.find(Instant::ZERO, &flow().original).unwrap().id;
+        assert!(table.remove(last).is_some());
+        assert_eq!(table.stats().retired_slots, 1);
+
+        // Another slot is used, and the capacity is one less.
+        let next = table.insert(Instant::ZERO, flow()).unwrap().id;
+        assert_ne!(next.slot, first.slot);
+        let other = NewFlow {
+            original: Ipv4FlowKey::new((Ipv4Addr::LOCALHOST, 1), (Ipv4Addr::LOCALHOST, 2), 6, 0),
+            reply: Ipv4FlowKey::new((Ipv4Addr::LOCALHOST, 2), (Ipv4Addr::LOCALHOST, 1), 6, 0),
+            ..flow()
+        };
+        let error = table.insert(Instant::ZERO, other).unwrap_err();
+        assert_eq!(error.reason, Refusal::Full);
+        table.clear();
+        assert!(table.insert(Instant::ZERO, other).is_ok());
+        assert_eq!(table.len(), 1);
+    }
+}

@@ -1,0 +1,302 @@
+//! The timer wheel: which slots to look at in which second.
+//!
+//! Two levels of 512 lists: one list for each of the next 512 seconds, and one for each of the 511
+//! blocks of 512 seconds after the present one, three days in all. What is due later waits in the
+//! last block and is placed anew when its turn comes. A bitmap says which lists are not empty, so
+//! that the next one is found in a few steps however far away it is.
+//!
+//! The wheel does not know deadlines; it is told one when a slot is armed. The owner may put the
+//! real deadline off without telling, and arms the slot again when it comes up (lazy re-arming).
+
+use crate::lists::Lists;
+use alloc::collections::TryReserveError;
+use packet_buffer::Instant;
+
+/// Lists in a level, and seconds in a block.
+const LEVEL: u64 = 512;
+const LISTS: usize = 1024;
+/// The list of slots that are free.
+const FREE: u32 = 1024;
+/// The list of slots whose flow expired and waits to be handed out.
+const EXPIRED: u32 = 1025;
+
+pub(crate) struct Wheel {
+    lists: Lists,
+    /// One bit per list of the two levels: not empty.
+    occupied: [u64; LISTS / 64],
+    /// All lists up to this second are empty, and no slot is armed for it or before.
+    swept: u64,
+    /// The latest time seen. What is armed comes up later than that.
+    latest: Instant,
+}
+
+/// The first whole second at which `deadline` has passed.
+#[inline]
+const fn due(deadline: Instant) -> u64 {
+    deadline.as_micros().div_ceil(1_000_000)
+}
+
+/// The low 10 bits: the lists of both levels are numbered from 0 to 1023.
+#[inline]
+const fn list_number(number: u64) -> u32 {
+    (number & 0x3ff) as u32
+}
+
+impl Wheel {
+    pub(crate) fn new(slots: usize) -> Result<Self, TryReserveError> {
+        Ok(Self {
+            lists: Lists::new(LISTS + 2, slots)?,
+            occupied: [0; LISTS / 64],
+            swept: 0,
+            latest: Instant::ZERO,
+        })
+    }
+
+    /// Octets that the wheel takes for `slots` slots.
+    pub(crate) const fn octets_for(slots: usize) -> usize {
+        slots
+            .saturating_mul(crate::lists::OCTETS_PER_SLOT)
+            .saturating_add((LISTS + 2) * size_of::<u32>())
+    }
+
+    /// The latest time seen.
+    #[inline]
+    pub(crate) const fn latest(&self) -> Instant {
+        self.latest
+    }
+
+    /// Takes note of the time; returns the latest seen.
+    #[inline]
+    pub(crate) fn advance(&mut self, now: Instant) -> Instant {
+        if now > self.latest {
+            self.latest = now;
+        }
+        self.latest
+    }
+
+    pub(crate) fn add_slot(&mut self) {
+        self.lists.add_slot();
+    }
+
+    /// Puts an unlinked slot on the free list.
+    pub(crate) fn free(&mut self, slot: u32) {
+        self.lists.push(FREE, slot);
+    }
+
+    /// The first free slot.
+    pub(crate) fn first_free(&self) -> Option<u32> {
+        self.lists.first(FREE)
+    }
+
+    /// Moves the wheel on to the latest time, when it is empty.
+    pub(crate) fn skip_if_empty(&mut self) {
+        if self.occupied == [0; LISTS / 64] {
+            self.swept = self.latest.as_secs();
+        }
+    }
+
+    /// Puts an unlinked slot among those that wait to be handed out.
+    pub(crate) fn expire(&mut self, slot: u32) {
+        self.lists.push(EXPIRED, slot);
+    }
+
+    pub(crate) fn first_expired(&self) -> Option<u32> {
+        self.lists.first(EXPIRED)
+    }
+
+    /// Puts an unlinked slot where it comes up by `deadline`, or into no list when that is
+    /// [`Instant::MAX`].
+    pub(crate) fn arm(&mut self, slot: u32, deadline: Instant) {
+        if deadline == Instant::MAX {
+            return;
+        }
+        let due = due(deadline).max(self.latest.as_secs() + 1);
+        let list = self.list_for(due);
+        self.lists.push(list, slot);
+        if let Some(word) = self.occupied.get_mut(list as usize / 64) {
+            *word |= 1 << (list % 64);
+        }
+    }
+
+    /// Arms `slot`, which may be armed already, for an earlier deadline.
+    #[cold]
+    pub(crate) fn move_forward(&mut self, slot: u32, deadline: Instant) {
+        self.unlink(slot);
+        self.arm(slot, deadline);
+    }
+
+    /// Takes `slot` out of the list that it is in, if any.
+    pub(crate) fn unlink(&mut self, slot: u32) {
+        if let Some(emptied) = self.lists.unlink(slot)
+            && let Some(word) = self.occupied.get_mut(emptied as usize / 64)
+        {
+            *word &= !(1 << (emptied % 64));
+        }
+    }
+
+    /// The list of what is due in second `due`.
+    fn list_for(&self, due: u64) -> u32 {
+        let due = due.max(self.swept + 1);
+        if due - self.swept <= LEVEL {
+            list_number(due % LEVEL)
+        } else {
+            let block = (due / LEVEL).min(self.swept / LEVEL + LEVEL - 1);
+            list_number(LEVEL + block % LEVEL)
+        }
+    }
+
+    /// The next second at which some list is to be swept, and that list.
+    #[inline]
+    fn next(&self) -> Option<(u64, u32)> {
+        let second = self
+            .first_occupied(0, self.swept + 1)
+            .map(|second| (second, list_number(second % LEVEL)));
+        let block = self
+            .first_occupied(LEVEL, self.swept / LEVEL + 1)
+            .map(|block| (block * LEVEL, list_number(LEVEL + block % LEVEL)));
+        match (second, block) {
+            // A block is spread over its seconds before the first of them is swept.
+            (Some(a), Some(b)) => Some(if b.0 <= a.0 { b } else { a }),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// The first of `from..from + 512` whose list, in the level that starts at `level`, is not
+    /// empty.
+    #[inline]
+    fn first_occupied(&self, level: u64, from: u64) -> Option<u64> {
+        const WORDS: u64 = LEVEL / 64;
+        let start = from % LEVEL;
+        for step in 0..=WORDS {
+            let index = (start / 64 + step) % WORDS;
+            let word = *self
+                .occupied
+                .get(usize::try_from(level / 64 + index).ok()?)?;
+            // Of the first word only what is at `start` or after it, and, when it comes up again
+            // at the end, only what is before.
+            let after = u64::MAX << (start % 64);
+            let word = match step {
+                0 => word & after,
+                WORDS => word & !after,
+                _ => word,
+            };
+            if word != 0 {
+                let found = index * 64 + u64::from(word.trailing_zeros());
+                return Some(from + (found + LEVEL - start) % LEVEL);
+            }
+        }
+        None
+    }
+
+    /// When the next slot comes up.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.next().map(|(second, _)| Instant::from_secs(second))
+    }
+
+    /// The first slot of the next list whose time has come by `now`; it stays linked. `None` when
+    /// there is none, and then the wheel has moved on to `now`.
+    pub(crate) fn come_up(&mut self, now: Instant) -> Option<u32> {
+        let now = now.as_secs();
+        match self.next() {
+            Some((second, list)) if second <= now => {
+                // Nothing is linked before `second`, so its list (and its block) comes first.
+                self.swept = second - 1;
+                self.lists.first(list)
+            }
+            _ => {
+                self.swept = self.swept.max(now);
+                None
+            }
+        }
+    }
+
+    /// The slot after `slot` in its list.
+    #[inline]
+    pub(crate) fn following(&self, slot: u32) -> Option<u32> {
+        self.lists.next(slot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wheel(slots: u32) -> Wheel {
+        let mut wheel = Wheel::new(slots as usize).unwrap();
+        for _ in 0..slots {
+            wheel.add_slot();
+        }
+        wheel
+    }
+
+    /// Runs the wheel to `now` and returns what came up, disarmed.
+    fn run(wheel: &mut Wheel, now: u64) -> alloc::vec::Vec<u32> {
+        core::iter::from_fn(|| {
+            let slot = wheel.come_up(Instant::from_secs(now))?;
+            wheel.unlink(slot);
+            Some(slot)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_slot_comes_up_at_its_second() {
+        for start in [0, 1, 511, 512, 513, 1_000_003] {
+            let mut wheel = wheel(1);
+            assert_eq!(run(&mut wheel, start), []);
+            for ahead in [1, 2, 63, 64, 65, 511, 512] {
+                let now = wheel.swept;
+                wheel.arm(0, Instant::from_secs(now + ahead));
+                assert_eq!(wheel.next_due(), Some(Instant::from_secs(now + ahead)));
+                assert_eq!(run(&mut wheel, now + ahead - 1), []);
+                assert_eq!(run(&mut wheel, now + ahead), [0]);
+                assert_eq!(wheel.next_due(), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_deadline_inside_a_second_is_rounded_up_to_its_end() {
+        let mut wheel = wheel(1);
+        wheel.arm(0, Instant::from_micros(3_000_001));
+        assert_eq!(wheel.next_due(), Some(Instant::from_secs(4)));
+    }
+
+    #[test]
+    fn what_is_far_away_is_looked_at_once_a_block_or_once_in_three_days() {
+        for start in [0, 300, 511, 512, 123_456] {
+            for ahead in [513u64, 7_440, 100_000, 262_143, 400_000, 10_000_000] {
+                let mut wheel = wheel(1);
+                assert_eq!(run(&mut wheel, start), []);
+                let deadline = Instant::from_secs(start + ahead);
+                wheel.arm(0, deadline);
+                let mut visits = 0;
+                loop {
+                    let at = wheel.next_due().unwrap();
+                    assert!(at <= deadline, "never too late");
+                    assert_eq!(run(&mut wheel, at.as_secs() - 1), []);
+                    assert_eq!(wheel.come_up(at), Some(0));
+                    wheel.unlink(0);
+                    visits += 1;
+                    if at == deadline {
+                        break;
+                    }
+                    wheel.arm(0, deadline);
+                    assert!(wheel.next_due().unwrap() > at || at.as_secs().is_multiple_of(LEVEL));
+                }
+                assert!(visits <= 3 + ahead / (510 * LEVEL), "{visits} for {ahead}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_end_of_time_never_comes() {
+        let mut wheel = wheel(1);
+        wheel.arm(0, Instant::MAX);
+        assert_eq!(wheel.next_due(), None);
+        wheel.unlink(0);
+        wheel.arm(0, Instant::from_micros(u64::MAX - 1));
+        assert!(wheel.next_due().is_some());
+        assert_eq!(run(&mut wheel, Instant::MAX.as_secs() - 1), [0]);
+    }
+}
