@@ -184,6 +184,26 @@ mod whole_packets {
     }
 
     #[test]
+    fn which_icmp_messages_have_an_identifier() {
+        for message_type in 0..=255 {
+            let mut octets = vector("ip/v4-echo");
+            octets[20] = message_type;
+            let packet = IpPacketMut::parse(&mut octets).unwrap();
+            let is_query = matches!(message_type, 0 | 8 | 13..=18);
+            let port = is_query.then_some(0x1234);
+            assert_eq!(packet.source_port(), port, "ICMP {message_type}");
+            assert_eq!(packet.destination_port(), port);
+
+            let mut octets = vector("ip/v6-echo");
+            octets[40] = message_type;
+            let packet = IpPacketMut::parse(&mut octets).unwrap();
+            let is_echo = matches!(message_type, 128 | 129);
+            let port = is_echo.then_some(0x1234);
+            assert_eq!(packet.source_port(), port, "ICMPv6 {message_type}");
+        }
+    }
+
+    #[test]
     fn icmp_errors_have_no_identifier() {
         for (name, address) in [
             ("ip/v4-port-unreachable", IpAddr::V4(OUTSIDE)),
@@ -655,6 +675,10 @@ proptest! {
         prop_assert_eq!(view.verify_checksum(), Ok(()));
         let segment = TcpSegment::parse(view.payload()).unwrap();
         prop_assert_eq!(segment.verify_checksum(&view.pseudo_header()), Ok(()));
+        let mut expected = repr;
+        *(if is_source { &mut expected.source_port } else { &mut expected.destination_port }) =
+            ports[2];
+        prop_assert_eq!(segment.to_repr(), expected);
         prop_assert_eq!(segment.payload(), data);
     }
 }

@@ -36,6 +36,7 @@ fn blocks_avx2(octets: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "test data")]
 mod tests {
     use super::*;
     use crate::checksum::fold;
@@ -68,7 +69,7 @@ mod tests {
         #[repr(align(64))]
         struct Aligned([u8; 700]);
         let octets = Aligned(core::array::from_fn(|i| {
-            (i.wrapping_mul(2_654_435_761) >> 13 & 0xff) as u8
+            (i.wrapping_mul(2_654_435_761) >> 13) as u8
         }));
         for start in 0..64 {
             for length in 0..600 {

@@ -254,6 +254,7 @@ impl ChecksumDelta {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "test data")]
 mod tests {
     use super::*;
     use alloc::vec::Vec;

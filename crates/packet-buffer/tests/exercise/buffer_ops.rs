@@ -10,7 +10,7 @@ pub(crate) fn buffer_ops(octets: &[u8]) {
     };
     let mut packet = PacketBuf::with_capacity(usize::from(headroom), 32);
     let mut model: Vec<u8> = Vec::new();
-    for (i, op) in ops.chunks_exact(2).take(2_000).enumerate() {
+    for (i, op) in ops.chunks_exact(2).take(250).enumerate() {
         let n = usize::from(op[1]);
         // Never zero, so that octets that should have been cleared show.
         let mark = (i % 255) as u8 + 1;
@@ -100,8 +100,8 @@ pub(crate) fn buffer_ops(octets: &[u8]) {
         assert_eq!(packet.as_slice(), &model[..]);
         assert_eq!(packet.len(), model.len());
         assert_eq!(packet.is_empty(), model.is_empty());
-        if model.len() > 10_000 {
-            packet.reset(usize::from(headroom as u8));
+        if model.len() > 4_000 {
+            packet.reset(headroom % 256);
             model.clear();
         }
     }

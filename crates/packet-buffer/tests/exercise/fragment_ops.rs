@@ -8,6 +8,8 @@ use packet_buffer::fragment::{
 use packet_buffer::wire::{IpPacket, IpProtocol, Ipv4Packet, Ipv4Repr, Ipv6Packet, Ipv6Repr};
 use packet_buffer::{Instant, PacketBuf};
 
+/// Operations that are read from one input: more take longer and show nothing new.
+const MAX_OPERATIONS: usize = 150;
 /// Fragments that wait to be handed in.
 const MAX_POOL: usize = 48;
 
@@ -38,7 +40,10 @@ impl<'a> Script<'a> {
 pub(crate) fn fragment_ops(octets: &[u8]) {
     let mut script = Script(octets);
     let mut world = World::new(&mut script);
-    while !script.0.is_empty() {
+    for _ in 0..MAX_OPERATIONS {
+        if script.0.is_empty() {
+            break;
+        }
         match script.next() % 8 {
             0 | 1 => world.fragment(&mut script),
             2 | 3 => world.insert(&mut script, false),

@@ -88,6 +88,7 @@ pub(crate) fn change_and_change_back(
     }
     assert_sums_kept(original, &packet, is_quoted);
     assert_delta(original, &packet, delta);
+    assert_nothing_else_changed(original, &packet, is_quoted, is_source);
 
     let changed = packet.clone();
     let mut rewriter = parse(&mut packet, is_quoted).expect("it is still a packet");
@@ -252,6 +253,36 @@ fn assert_sums_kept(before: &[u8], after: &[u8], is_quoted: bool) {
         let (before, after) = (layout.transport_sum(before), layout.transport_sum(after));
         let (before, after) = (before.expect("has one"), after.expect("has one"));
         assert!(same_sum(before, after), "transport checksum");
+    }
+}
+
+/// Of all octets, only an address, a port or identifier, and checksums are others than before.
+///
+/// The sums alone do not show that: whatever word is patched, they come out right.
+fn assert_nothing_else_changed(before: &[u8], after: &[u8], is_quoted: bool, is_source: bool) {
+    let layout = layout(before, is_quoted);
+    let mut may_change = vec![match (layout.is_v4, is_source) {
+        (true, true) => 12..16,
+        (true, false) => 16..20,
+        (false, true) => 8..24,
+        (false, false) => 24..40,
+    }];
+    if layout.is_v4 {
+        may_change.push(10..12);
+    }
+    if let Some((start, protocol)) = layout.transport {
+        let is_icmp = matches!(protocol, IpProtocol::ICMP | IpProtocol::ICMPV6);
+        let port = match (is_icmp, is_source) {
+            (true, _) => start + 4,
+            (false, true) => start,
+            (false, false) => start + 2,
+        };
+        may_change.push(port..port + 2);
+    }
+    may_change.extend(layout.checksum().map(|(at, _)| at..at + 2));
+    for (at, (before, after)) in before.iter().zip(after).enumerate() {
+        let may_change = may_change.iter().any(|range| range.contains(&at));
+        assert!(before == after || may_change, "octet {at}");
     }
 }
 
