@@ -18,3 +18,8 @@ pub mod compare;
 pub mod dissect;
 pub mod echo_host;
 pub mod lab;
+
+/// The code in the project's README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeDoctests;

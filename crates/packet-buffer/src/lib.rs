@@ -97,3 +97,8 @@ pub use error::{EmitError, ParseError, ParseErrorKind};
 pub use random::RandomSource;
 pub use rewrite::{IpPacketMut, RewriteError};
 pub use time::Instant;
+
+/// The code in the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

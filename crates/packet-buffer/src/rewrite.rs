@@ -20,6 +20,10 @@ pub enum RewriteError {
     /// error, or a quote that ends before it.
     #[error("the packet has no port or identifier")]
     NoPort,
+    /// The packet ends within its transport header, as a tiny first fragment does (RFC 1858), so
+    /// that its checksum cannot be patched.
+    #[error("the packet ends within its transport header")]
+    Tiny,
 }
 
 /// An IP packet that is changed in place.
@@ -64,6 +68,8 @@ pub struct IpPacketMut<'a> {
     header: HeaderMut<'a>,
     transport: TransportMut<'a>,
     covered: Covered,
+    /// Whether the packet is whole, or a first fragment, and ends within its transport header.
+    is_tiny: bool,
 }
 
 /// Which addresses of the IP header the transport checksum covers.
@@ -89,6 +95,21 @@ struct Place {
     /// Where the packet ends; what follows is padding.
     end: usize,
     covered: Covered,
+}
+
+impl Place {
+    /// Whether there is all of the transport header, if the protocol is one that is patched.
+    #[inline]
+    fn has_transport_header(&self) -> bool {
+        let needed = match self.protocol {
+            Some(IpProtocol::TCP) => 20,
+            Some(IpProtocol::UDP | IpProtocol::UDP_LITE | IpProtocol::ICMP) => 8,
+            Some(IpProtocol::DCCP) => 12,
+            Some(IpProtocol::ICMPV6) => 4,
+            _ => 0,
+        };
+        self.end.saturating_sub(self.offset) >= needed
+    }
 }
 
 /// The fixed IP header.
@@ -139,7 +160,9 @@ impl<'a> IpPacketMut<'a> {
                 place_in_v6(packet.next_header(), packet.payload(), packet.as_slice())?
             }
         };
-        Self::new(octets, &place)
+        let is_tiny = !place.has_transport_header();
+        let packet = Self::new(octets, &place)?;
+        Ok(Self { is_tiny, ..packet })
     }
 
     /// Checks the start of a packet that an ICMP error quotes, as [`QuotedPacket::parse`] does.
@@ -190,6 +213,7 @@ impl<'a> IpPacketMut<'a> {
             header,
             transport,
             covered: place.covered,
+            is_tiny: false,
         })
     }
 
@@ -268,6 +292,9 @@ impl<'a> IpPacketMut<'a> {
         address: IpAddr,
         port: Option<u16>,
     ) -> Result<ChecksumDelta, RewriteError> {
+        if self.is_tiny {
+            return Err(RewriteError::Tiny);
+        }
         if port.is_some() && !self.transport.has_port() {
             return Err(RewriteError::NoPort);
         }

@@ -310,7 +310,7 @@ mod whole_packets {
     }
 
     /// What stands behind the packet is not its transport header, even where the packet is too
-    /// short to have one.
+    /// short to have one; without one, no checksum can be patched.
     #[test]
     fn padding_is_left_alone() {
         let mut packet = PacketBuf::from(&[0x9c, 0x40, 0x00][..]);
@@ -321,11 +321,31 @@ mod whole_packets {
         let octets = packet.as_mut_slice();
         let mut rewriter = IpPacketMut::parse(octets).unwrap();
         assert_eq!(rewriter.source_port(), None);
-        let result = rewriter.set_source(OUTSIDE.into(), Some(1));
-        assert_eq!(result, Err(RewriteError::NoPort));
-        rewriter.set_source(OUTSIDE.into(), None).unwrap();
+        for port in [Some(1), None] {
+            let result = rewriter.set_source(OUTSIDE.into(), port);
+            assert_eq!(result, Err(RewriteError::Tiny));
+        }
+        assert_eq!(rewriter.decrement_hop_limit(), Some(63));
+        assert_eq!(octets[12..16], INSIDE.octets());
         assert_eq!(octets[20..23], [0x9c, 0x40, 0x00]);
         assert_eq!(octets[23..], [0x55; 23]);
+    }
+
+    /// RFC 1858: a first fragment that hides part of the TCP header is not translated.
+    #[test]
+    fn a_tiny_first_fragment_is_not_translated() {
+        let mut packet = PacketBuf::from(&[0; 16][..]);
+        let header = Ipv4Repr {
+            dont_fragment: false,
+            more_fragments: true,
+            ..Ipv4Repr::new(INSIDE, SERVER, IpProtocol::TCP)
+        };
+        header.emit(&mut packet).unwrap();
+        let before = packet.clone();
+        let mut rewriter = IpPacketMut::parse(packet.as_mut_slice()).unwrap();
+        let result = rewriter.set_destination(OUTSIDE.into(), Some(80));
+        assert_eq!(result, Err(RewriteError::Tiny));
+        assert_eq!(packet, before);
     }
 
     #[test]

@@ -60,6 +60,12 @@ impl Icmpv6Type {
         self.0 < 128
     }
 
+    /// Whether every message of the type has eight octets at least: errors and echoes.
+    #[inline]
+    const fn has_eight_octets(self) -> bool {
+        self.is_error() || matches!(self, Self::ECHO_REQUEST | Self::ECHO_REPLY)
+    }
+
     /// Whether messages of the type may carry extensions behind the quoted packet (RFC 4884 §4).
     #[inline]
     const fn is_extensible(self) -> bool {
@@ -137,8 +143,7 @@ impl<'a> Icmpv6Message<'a> {
         let Some((header, body)) = octets.split_first_chunk::<4>() else {
             return Err(ParseError::truncated("ICMPv6 header", 0, 4, octets.len()));
         };
-        // Errors have types below 128, echoes 128 and 129.
-        if header[0] <= 129 && body.len() < 4 {
+        if Icmpv6Type(header[0]).has_eight_octets() && body.len() < 4 {
             return Err(ParseError::truncated("ICMPv6 message", 0, 8, octets.len()));
         }
         Ok(Self {
@@ -345,7 +350,8 @@ impl Icmpv6Repr {
     ///
     /// # Errors
     ///
-    /// Too long, with the packet unchanged, when the message would exceed 65535 octets.
+    /// With the packet unchanged: too long, when the message would exceed 65535 octets; bad value,
+    /// when an [`Other`](Self::Other) of an error's or echo's type would be too short for its type.
     #[inline]
     pub fn emit(
         &self,
@@ -359,6 +365,14 @@ impl Icmpv6Repr {
                 length: packet.len(),
                 limit,
             });
+        }
+        if let Self::Other { message_type, .. } = self
+            && message_type.has_eight_octets()
+            && packet.len() < 4
+        {
+            let value = u32::from(message_type.0);
+            let what = "ICMPv6 type of a message under eight octets";
+            return Err(EmitError::BadValue { what, value });
         }
         let (code, word) = match *self {
             Self::DestinationUnreachable { code, quoted_words } => {

@@ -65,6 +65,11 @@ pub(crate) fn change_and_change_back(
             rewriter.set_destination(address, port)
         }
     };
+    if !is_quoted && is_tiny(original) {
+        assert_eq!(set(new, port), Err(RewriteError::Tiny));
+        assert_eq!(packet, original, "an error changes nothing");
+        return false;
+    }
     // Without a port to change, and with an address of the other version, nothing happens.
     assert_eq!(set(other, None), Err(RewriteError::AddressFamily));
     let delta = match set(new, port) {
@@ -121,6 +126,21 @@ fn hops(original: &[u8], hop_limit: u8) {
     let mut rewriter = parse(&mut packet, false).expect("it is still a packet");
     rewriter.set_hop_limit(old);
     assert_eq!(normalized(&packet, false), normalized(original, false));
+}
+
+/// Whether a whole packet, or first fragment, ends within its transport header.
+fn is_tiny(octets: &[u8]) -> bool {
+    let Layout { end, transport, .. } = layout(octets, false);
+    transport.is_some_and(|(at, protocol)| {
+        let header = match protocol {
+            IpProtocol::TCP => 20,
+            IpProtocol::DCCP => 12,
+            IpProtocol::UDP | IpProtocol::UDP_LITE | IpProtocol::ICMP => 8,
+            IpProtocol::ICMPV6 => 4,
+            _ => 0,
+        };
+        end < at + header
+    })
 }
 
 /// Where the checksums of a packet are, found by the views alone.
