@@ -9,7 +9,7 @@
 use anyhow::{Context, Result, bail};
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -21,7 +21,11 @@ pub const INTEROP_VARIABLE: &str = "INTERNETWORK_INTEROP";
 pub fn interop_wanted(test: &str) -> bool {
     let wanted = std::env::var_os(INTEROP_VARIABLE).is_some_and(|value| !value.is_empty());
     if !wanted {
-        println!("skipped: {test} needs root and {INTEROP_VARIABLE}=1 (cargo xtask interop)");
+        // Not `println!`, whose output the test harness keeps to itself when a test passes.
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED {test}: it needs root and {INTEROP_VARIABLE}=1 (cargo xtask interop)"
+        );
     }
     wanted
 }

@@ -30,6 +30,7 @@ use alloc::collections::BTreeMap;
 use core::cell::OnceCell;
 use std::env;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The environment variable that names the folder in which `captures/` (and other reference
@@ -71,7 +72,12 @@ pub fn shared_folder() -> Option<PathBuf> {
     if folder.is_none() {
         let thread = std::thread::current();
         let test = thread.name().unwrap_or("a test");
-        eprintln!("SKIPPED {test}: {SHARED_VARIABLE} is not set");
+        // Not `eprintln!`, whose output the test harness keeps to itself when a test passes. Where
+        // there is no error output, there is nobody to tell.
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED {test}: {SHARED_VARIABLE} is not set"
+        );
     }
     folder.map(PathBuf::from)
 }
