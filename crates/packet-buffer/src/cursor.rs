@@ -69,7 +69,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn rest(&mut self) -> &'a [u8] {
         let rest = self.rest;
-        self.offset += rest.len();
+        self.offset = self.offset.saturating_add(rest.len());
         self.rest = &[];
         rest
     }
@@ -85,7 +85,7 @@ impl<'a> Cursor<'a> {
             return Err(ParseError::truncated(what, self.offset, n, self.rest.len()));
         };
         self.rest = rest;
-        self.offset += n;
+        self.offset = self.offset.saturating_add(n);
         Ok(taken)
     }
 
@@ -100,7 +100,7 @@ impl<'a> Cursor<'a> {
             return Err(ParseError::truncated(what, self.offset, N, self.rest.len()));
         };
         self.rest = rest;
-        self.offset += N;
+        self.offset = self.offset.saturating_add(N);
         Ok(taken)
     }
 
@@ -238,5 +238,14 @@ mod tests {
         assert!(cursor.is_empty());
         cursor.finish("all").unwrap();
         assert_eq!(cursor.offset(), 36);
+    }
+
+    #[test]
+    fn an_offset_does_not_overflow() {
+        let mut cursor = Cursor::at(&[1, 2, 3], usize::MAX - 1);
+        assert_eq!(cursor.u16("a"), Ok(0x0102));
+        assert_eq!(cursor.offset(), usize::MAX);
+        assert_eq!(cursor.rest(), [3]);
+        assert_eq!(cursor.offset(), usize::MAX);
     }
 }

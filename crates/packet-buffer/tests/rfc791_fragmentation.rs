@@ -461,6 +461,29 @@ mod section_3_2_reassembly {
 mod rfc_1122_section_3_3_2 {
     use super::*;
 
+    /// What comes after the time is of another datagram with the same identification, also when
+    /// `handle_timeout` is late.
+    // RFC 1122 §3.3.2 MUST (expired): the partially reassembled datagram is discarded.
+    #[test]
+    fn a_late_timeout_mixes_no_datagrams() {
+        let mut bench = Bench::new();
+        bench.hold(&fragment4(0, true, &[1; 16]));
+        bench.now += Duration::from_secs(60);
+        bench.hold(&fragment4(16, false, &[2; 8]));
+        let event = bench.reassembler.poll_event();
+        assert!(matches!(event, Some(ReassemblyEvent::TimedOut { .. })));
+        assert_eq!(bench.reassembler.stats().timed_out, 1);
+        let deadline = bench.now + Duration::from_secs(60);
+        assert_eq!(bench.reassembler.poll_timeout(), Some(deadline));
+        let whole = bench.insert(&fragment4(0, true, &[3; 16]));
+        assert_eq!(whole, Ok(Reassembly::Complete));
+        assert_eq!(
+            bench.out.as_slice()[20..],
+            [[3; 8], [3; 8], [2; 8]].concat()
+        );
+        assert_eq!(bench.reassembler.octets(), 0);
+    }
+
     // RFC 1122 §3.3.2 SHOULD (timeout): a fixed time, from 60 to 120 seconds.
     // RFC 1122 §3.3.2 MUST (expired): the datagram is discarded, and ICMP is sent if fragment zero
     // has been received: the event has what to quote.

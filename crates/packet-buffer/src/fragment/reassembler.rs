@@ -133,6 +133,9 @@ impl Reassembler {
     /// Takes a packet that may be a fragment. When it makes a packet whole, that packet replaces
     /// what is in `out`, behind the headroom that `out` has.
     ///
+    /// A fragment that comes when the time of its datagram has run out begins another one, whether
+    /// or not [`handle_timeout`](Self::handle_timeout) has come by.
+    ///
     /// The IPv4 header checksum is the caller's to verify, as are options of the headers: those of
     /// each fragment are processed before the packet is put together (RFC 8200 §4.5).
     ///
@@ -169,8 +172,14 @@ impl Reassembler {
         }
         self.config.first_fragment.check(&fragment)?;
         let key = fragment.key();
+        let overdue = self
+            .deadline_of(&key)
+            .is_some_and(|deadline| deadline <= self.latest);
         let (index, is_new) = match self.datagrams.get(&key) {
             None => (0, true),
+            // Its time has run out, though `handle_timeout` has not come by: what arrives now is
+            // of another datagram that has the same identification.
+            Some(_) if overdue => (0, true),
             // RFC 5722 §4 MUST (not-yet-received): fragments of a datagram that was given up are
             // discarded as well when they come later.
             Some(Entry { datagram: None, .. }) => return Err(FragmentDiscard::GivenUp),
@@ -191,6 +200,13 @@ impl Reassembler {
         }
         self.make_room(&key, charge, is_new)?;
         if is_new {
+            if let Some(Entry {
+                datagram: Some(datagram),
+                ..
+            }) = self.remove(&key)
+            {
+                self.time_out(key, &datagram);
+            }
             self.begin(key);
         }
         if !self.store(&key, charge, index, &fragment) {
