@@ -1,6 +1,7 @@
 //! RFC requirements: which are listed, which are cited in code and which have a test.
 //!
-//! Each crate lists its requirements in `rfc-requirements.toml`; comments beside the code and in the
+//! Each crate lists its requirements in `rfc-requirements.toml`, or in the files of a folder
+//! `rfc-requirements`; comments beside the code and in the
 //! tests cite them. `CONTRIBUTING.md` has the convention. The two are kept in step: a citation
 //! that no list has is an error.
 
@@ -19,7 +20,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The list of a crate, beside its `Cargo.toml`.
+/// The list of a crate, beside its `Cargo.toml`: one file, or a folder of files of the same name
+/// without the ending.
 const LIST: &str = "rfc-requirements.toml";
 
 /// What `cargo xtask rfc` takes.
@@ -59,13 +61,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
             .parent()
             .context("a manifest without a folder")?;
         let folder = folder.as_std_path();
-        let list = folder.join(LIST);
-        let requirements = if list.exists() {
-            let text = fs::read_to_string(&list)?;
-            requirements::parse(&text).with_context(|| workspace.shown(&list).to_string())?
-        } else {
-            Vec::new()
-        };
+        let requirements = read_lists(workspace, folder)?;
         let mut scan = Scan::default();
         for part in ["src", "tests"] {
             scan.add(read_sources(workspace, &folder.join(part))?);
@@ -226,6 +222,42 @@ fn report(ledger: &Ledger) -> Report {
         }
     }
     Report { text, untested }
+}
+
+/// Reads the list of the crate in `folder`, and the files of a list that is in parts.
+fn read_lists(workspace: &Workspace, folder: &Path) -> Result<Vec<Requirement>> {
+    let whole = folder.join(LIST);
+    let mut files = Vec::new();
+    if whole.exists() {
+        files.push(whole.clone());
+    }
+    let parts = whole.with_extension("");
+    if parts.is_dir() {
+        for entry in fs::read_dir(&parts)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|ending| ending == "toml") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    let mut requirements: Vec<Requirement> = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file)?;
+        let part =
+            requirements::parse(&text).with_context(|| workspace.shown(&file).to_string())?;
+        for requirement in &part {
+            if requirements
+                .iter()
+                .any(|known| known.key == requirement.key)
+            {
+                let shown = workspace.shown(&file);
+                bail!("{shown}: {} is in another file already", requirement.key);
+            }
+        }
+        requirements.extend(part);
+    }
+    Ok(requirements)
 }
 
 /// Reads all Rust files below a folder, which need not exist.

@@ -1,0 +1,1 @@
+//! IPv6 addresses of an interface: autoconfiguration, duplicate detection, lifetimes, selection.

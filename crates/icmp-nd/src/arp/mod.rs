@@ -1,0 +1,1 @@
+//! ARP for IPv4: resolution and conflict detection (RFC 826, RFC 5227).

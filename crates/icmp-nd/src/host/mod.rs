@@ -1,0 +1,1 @@
+//! The IP layer of a dual-stack host on one Ethernet link.

@@ -1,0 +1,1 @@
+//! The neighbor cache: entries, Neighbor Unreachability Detection, the queue of waiting packets.

@@ -1,0 +1,1 @@
+//! Echo, as a prober.

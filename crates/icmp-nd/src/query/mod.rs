@@ -1,0 +1,1 @@
+//! Timestamp, address mask, information and extended echo exchanges.

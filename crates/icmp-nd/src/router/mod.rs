@@ -1,0 +1,1 @@
+//! The router side of Neighbor Discovery: advertisements, redirects, proxying.

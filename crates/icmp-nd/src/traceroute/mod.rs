@@ -1,0 +1,1 @@
+//! Finding the hops of a path.

@@ -1,0 +1,1 @@
+//! The distance-vector engine over both address families.

@@ -1,0 +1,1 @@
+//! The routing table: routes by source, longest-prefix match, changes for a forwarding table.

@@ -1,0 +1,1 @@
+//! The messages, read and written.
