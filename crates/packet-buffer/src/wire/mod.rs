@@ -25,6 +25,7 @@
 //! | ICMPv6 header, echo, errors | [`Icmpv6Message`] | [`Icmpv6Repr`] | RFC 4443, RFC 4884 |
 //! | the packet quoted by an ICMP error | [`QuotedPacket`] | | RFC 792, RFC 1812 §4.3.2.3 |
 //! | GRE, enhanced GRE | [`GrePacket`] | [`GreRepr`] | RFC 2784, RFC 2890, RFC 2637 |
+//! | prefixes | [`Ipv4Prefix`], [`Ipv6Prefix`] | | RFC 4632, RFC 4291 |
 //! | IP within IP | [`Ipv4Packet`] | [`Ipv4Repr::ip_in_ip`] | RFC 2003 |
 //!
 //! A packet is read from the outside in and written from the inside out:
@@ -62,6 +63,7 @@ mod ipv4;
 mod ipv6;
 mod ipv6_extension;
 mod options;
+mod prefix;
 mod quoted;
 mod tcp;
 mod udp;
@@ -80,6 +82,7 @@ pub use ipv6_extension::{
     Ipv6RoutingHeader, UpperLayer,
 };
 pub use options::HeaderOptions;
+pub use prefix::{Ipv4Prefix, Ipv6Prefix, PrefixParseError};
 pub use quoted::{QuotedIpv4, QuotedIpv6, QuotedPacket, TransportIds};
 pub use tcp::{SackBlocks, TcpFlags, TcpOption, TcpOptionKind, TcpRepr, TcpSegment};
 pub use udp::{UdpDatagram, UdpRepr};
