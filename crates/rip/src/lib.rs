@@ -9,9 +9,11 @@ extern crate std;
 pub mod auth;
 pub mod config;
 pub mod engine;
+mod family;
 pub mod rib;
 pub mod wire;
 
+pub use family::{Family, Ipv4, Ipv6};
 pub use packet_buffer::{EmitError, Instant, PacketBuf, ParseError, ParseErrorKind, RandomSource};
 
 /// The code in the README is compiled and run.
