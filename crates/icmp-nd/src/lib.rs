@@ -9,6 +9,7 @@ extern crate std;
 pub mod address;
 pub mod arp;
 pub mod generation;
+mod hash;
 pub mod host;
 pub mod irdp;
 pub mod mld;

@@ -1,0 +1,737 @@
+//! Many neighbors.
+
+use super::bucket::TokenBucket;
+use super::config::{
+    NeighborConfig, NeighborConfigError, NeighborEvent, NeighborStats, Output, Resolution,
+};
+use super::entry::{Advertised, Neighbor, NudTiming};
+use super::lists::{Kind, Lists, NIL};
+use super::state::{Actions, State};
+use super::timers::Timers;
+use crate::hash::{HashMap, new_map};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt::Debug;
+use core::hash::Hash;
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::time::Duration;
+use packet_buffer::wire::MacAddr;
+use packet_buffer::{Instant, PacketBuf, RandomSource};
+
+/// An address that a cache is keyed by.
+pub trait NeighborAddress: Copy + Eq + Hash + Ord + Debug {}
+
+impl NeighborAddress for Ipv4Addr {}
+impl NeighborAddress for Ipv6Addr {}
+
+/// The neighbors of one link: bounded, with the packets that wait for an answer.
+///
+/// A caller that has a packet asks [`resolve`](Self::resolve); when it has to wait, the packet can
+/// be left with [`enqueue`](Self::enqueue). Messages come in by [`advertised`](Self::advertised)
+/// and [`heard`](Self::heard). What is to be sent comes out of [`poll_output`](Self::poll_output).
+///
+/// ```
+/// use core::net::Ipv6Addr;
+/// use icmp_nd::neighbor::*;
+/// use icmp_nd::{Instant, PacketBuf};
+/// use packet_buffer::wire::MacAddr;
+/// # struct Random(u32);
+/// # impl icmp_nd::RandomSource for Random {
+/// #     fn fill(&mut self, dest: &mut [u8]) { dest.fill(7) }
+/// # }
+/// # let mut random = Random(1);
+///
+/// let mut cache = NeighborCache::<Ipv6Addr>::new(NeighborConfig::default(), &mut random)?;
+/// let (now, peer) = (Instant::from_secs(1), "fe80::1".parse()?);
+/// assert_eq!(cache.resolve(now, peer, None), Resolution::Waiting);
+/// cache.enqueue(peer, PacketBuf::from(&b"a packet"[..]));
+/// assert!(matches!(cache.poll_output(), Some(Output::Solicit { target, .. }) if target == peer));
+///
+/// let link_address = MacAddr([2, 0, 0, 0, 0, 1]);
+/// let advertised = Advertised {
+///     solicited: true,
+///     overrides: true,
+///     is_router: false,
+///     link_address: Some(link_address),
+/// };
+/// cache.advertised(now, peer, &advertised);
+/// assert!(matches!(cache.poll_output(), Some(Output::Packet { .. })));
+/// assert_eq!(cache.resolve(now, peer, None), Resolution::Ready(link_address));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct NeighborCache<A> {
+    config: NeighborConfig,
+    index: HashMap<A, u32>,
+    slots: Vec<Slot<A>>,
+    free: Vec<u32>,
+    lists: Lists,
+    timers: Timers,
+    bucket: TokenBucket,
+    /// Slots with a solicitation to send.
+    solicitations: VecDeque<u32>,
+    /// Packets to send or to answer, which were in an entry's queue.
+    released: VecDeque<Output<A>>,
+    /// Packets in the entries and in `released`.
+    packets: usize,
+    /// Octets of those.
+    octets: usize,
+    events: VecDeque<NeighborEvent<A>>,
+    latest: Instant,
+    stats: NeighborStats,
+}
+
+#[derive(Debug)]
+struct Slot<A> {
+    /// `None` for a free slot.
+    neighbor: Option<Neighbor>,
+    address: A,
+    /// The source of the packet that the last solicitation is for.
+    source: Option<A>,
+    kind: Kind,
+    older: u32,
+    newer: u32,
+    pinned: bool,
+    /// A solicitation waits to be fetched; where it goes.
+    solicit: Option<Option<MacAddr>>,
+    packets: VecDeque<PacketBuf>,
+}
+
+impl<A: NeighborAddress> NeighborCache<A> {
+    /// An empty cache. `random` is for the seed of the hash.
+    ///
+    /// # Errors
+    ///
+    /// [`NeighborConfigError`], which names the field.
+    pub fn new(
+        config: NeighborConfig,
+        random: &mut dyn RandomSource,
+    ) -> Result<Self, NeighborConfigError> {
+        config.check()?;
+        Ok(Self {
+            index: new_map(random),
+            slots: Vec::new(),
+            free: Vec::new(),
+            lists: Lists::EMPTY,
+            timers: Timers::default(),
+            bucket: TokenBucket::new(config.solicitations),
+            solicitations: VecDeque::new(),
+            released: VecDeque::new(),
+            packets: 0,
+            octets: 0,
+            events: VecDeque::new(),
+            latest: Instant::ZERO,
+            stats: NeighborStats::default(),
+            config,
+        })
+    }
+
+    /// Where a packet to `next_hop` goes; asks, when that is not known. `source` is the packet's
+    /// source address, for the solicitation.
+    ///
+    /// A packet to a STALE neighbor starts the check that it is still there.
+    #[inline]
+    pub fn resolve(&mut self, now: Instant, next_hop: A, source: Option<A>) -> Resolution {
+        if let Some(&slot) = self.index.get(&next_hop)
+            && let Some(entry) = self.slots.get(index(slot))
+            && let Some(neighbor) = &entry.neighbor
+        {
+            return match (neighbor.state(), neighbor.link_address()) {
+                (State::Stale, Some(address)) => {
+                    self.begin_delay(now, slot, source);
+                    Resolution::Ready(address)
+                }
+                (_, Some(address)) => Resolution::Ready(address),
+                (_, None) => Resolution::Waiting,
+            };
+        }
+        self.begin_resolution(now, next_hop, source)
+    }
+
+    /// Leaves a packet to wait for `next_hop`, to which [`resolve`](Self::resolve) has just said
+    /// [`Resolution::Waiting`]. False when it was dropped, and counted.
+    // RFC 4861 §7.2.2 MUST (queue): a small queue for each neighbor, at least one packet long; when
+    // it overflows the newest packet replaces the oldest.
+    pub fn enqueue(&mut self, next_hop: A, packet: PacketBuf) -> bool {
+        let Some(&slot) = self.index.get(&next_hop) else {
+            self.stats.packets_refused += 1;
+            return false;
+        };
+        let length = packet.len();
+        if let Some(entry) = self.slots.get_mut(index(slot))
+            && entry.packets.len() >= self.config.max_packets_per_neighbor
+            && let Some(oldest) = entry.packets.pop_front()
+        {
+            self.packets -= 1;
+            self.octets -= oldest.len();
+            self.stats.packets_replaced += 1;
+        }
+        while !self.has_room(length) && self.make_packet_room(slot) {}
+        let has_room = self.has_room(length);
+        match self.slots.get_mut(index(slot)) {
+            Some(entry) if has_room => {
+                entry.packets.push_back(packet);
+                self.packets += 1;
+                self.octets += length;
+                self.stats.packets_queued += 1;
+                true
+            }
+            _ => {
+                self.stats.packets_refused += 1;
+                false
+            }
+        }
+    }
+
+    /// An advertisement for `target`, or an ARP reply from it. What was done; nothing when there is
+    /// no such entry, since an advertisement makes none (RFC 4861 §7.2.5).
+    // RFC 4861 §7.2.5 SHOULD (no-entry): an advertisement for an address without an entry is
+    // discarded.
+    pub fn advertised(&mut self, now: Instant, target: A, advertised: &Advertised) -> Actions {
+        let now = self.advance(now);
+        let Some((slot, neighbor)) = self.find(target) else {
+            self.stats.advertisements_ignored += 1;
+            return Actions::NONE;
+        };
+        if neighbor.is_permanent() {
+            self.stats.permanent_kept += 1;
+            return Actions::NONE;
+        }
+        let mut changed = neighbor;
+        let actions = changed.advertised(now, advertised, &self.config.timing);
+        if !actions.contains(Actions::UPDATE_IS_ROUTER) {
+            match neighbor.state() {
+                State::Incomplete => self.stats.advertisements_ignored += 1,
+                _ => self.stats.override_refused += 1,
+            }
+        } else if neighbor.is_router() && !advertised.is_router {
+            self.push_event(NeighborEvent::NoRouter { address: target });
+        }
+        self.update(slot, neighbor, changed, actions);
+        actions
+    }
+
+    /// A solicitation or Router Advertisement from `source`, a Redirect to it, or an ARP request from
+    /// it, with its link-layer address or without. Makes an entry when there is none.
+    ///
+    /// IsRouter is set to `is_router` where that is given: true for a Router Advertisement, false
+    /// for a Router Solicitation; other messages do not tell.
+    pub fn heard(
+        &mut self,
+        now: Instant,
+        source: A,
+        link_address: Option<MacAddr>,
+        is_router: Option<bool>,
+    ) -> Actions {
+        let now = self.advance(now);
+        let Some((slot, neighbor)) = self.find(source) else {
+            let Some(link_address) = link_address else {
+                return Actions::NONE;
+            };
+            let mut neighbor = Neighbor::heard_from(link_address);
+            neighbor.set_router(is_router.unwrap_or(false));
+            return match self.insert(source, neighbor, false) {
+                Some(_) => Actions::CREATE | Actions::RECORD_ADDRESS,
+                None => Actions::NONE,
+            };
+        };
+        if neighbor.is_permanent() {
+            self.stats.permanent_kept += 1;
+            return Actions::NONE;
+        }
+        let mut changed = neighbor;
+        let actions = changed.heard(now, link_address, &self.config.timing);
+        if let Some(is_router) = is_router {
+            if neighbor.is_router() && !is_router {
+                self.push_event(NeighborEvent::NoRouter { address: source });
+            }
+            changed.set_router(is_router);
+        }
+        self.update(slot, neighbor, changed, actions);
+        actions
+    }
+
+    /// There is proof that packets arrive at `address`: an acknowledgement of new data, an answer
+    /// to a request (RFC 4861 §7.3.1).
+    pub fn confirm(&mut self, now: Instant, address: A) -> Actions {
+        let now = self.advance(now);
+        let Some((slot, neighbor)) = self.find(address) else {
+            return Actions::NONE;
+        };
+        let mut changed = neighbor;
+        let actions = changed.confirm(now, &self.config.timing);
+        self.update(slot, neighbor, changed, actions);
+        actions
+    }
+
+    /// Enters a neighbor by configuration; no message changes it. False when there is no room.
+    pub fn insert_permanent(&mut self, address: A, link_address: MacAddr) -> bool {
+        let neighbor = Neighbor::permanent(link_address);
+        if let Some((slot, old)) = self.find(address) {
+            let actions = if old.state().is_usable() {
+                Actions::NONE
+            } else {
+                Actions::SEND_QUEUED
+            };
+            self.update(slot, old, neighbor, actions);
+            return true;
+        }
+        self.insert(address, neighbor, true).is_some()
+    }
+
+    /// Keeps the entry of `address`, a default router, from making room for others; or does not
+    /// any more. The caller pins few.
+    pub fn set_pinned(&mut self, address: A, pinned: bool) {
+        let Some(&slot) = self.index.get(&address) else {
+            return;
+        };
+        if let Some(entry) = self.slots.get_mut(index(slot)) {
+            entry.pinned = pinned;
+        }
+        self.relist(slot);
+    }
+
+    /// Forgets a neighbor. Packets that waited are dropped, and counted as evicted.
+    pub fn remove(&mut self, address: A) -> Option<Neighbor> {
+        let (slot, neighbor) = self.find(address)?;
+        self.forget(slot);
+        Some(neighbor)
+    }
+
+    /// Forgets all neighbors, permanent ones too.
+    pub fn clear(&mut self) {
+        while let Some((_, &slot)) = self.index.iter().next() {
+            self.forget(slot);
+        }
+    }
+
+    /// The entry of `address`.
+    #[inline]
+    pub fn get(&self, address: A) -> Option<&Neighbor> {
+        let slot = self.index.get(&address)?;
+        self.slots.get(index(*slot))?.neighbor.as_ref()
+    }
+
+    /// All entries, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (A, &Neighbor)> {
+        let slots = self.slots.iter();
+        slots.filter_map(|slot| Some((slot.address, slot.neighbor.as_ref()?)))
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// How many of them are INCOMPLETE.
+    pub const fn unresolved(&self) -> usize {
+        self.lists.get(Kind::Unresolved).len
+    }
+
+    /// How many packets wait, and their octets.
+    pub const fn waiting(&self) -> (usize, usize) {
+        (self.packets, self.octets)
+    }
+
+    /// The times and counts in force.
+    pub const fn timing(&self) -> &NudTiming {
+        &self.config.timing
+    }
+
+    /// Sets ReachableTime, as drawn by [`reachable_time`](super::reachable_time). Timers that run
+    /// stay.
+    pub const fn set_reachable_time(&mut self, reachable_time: Duration) {
+        self.config.timing.reachable_time = reachable_time;
+    }
+
+    /// Sets RetransTimer. Timers that run stay.
+    pub const fn set_retrans_timer(&mut self, retrans_timer: Duration) {
+        self.config.timing.retrans_timer = retrans_timer;
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.advance(now);
+        while let Some(slot) = self.timers.pop_due(now) {
+            let Some(neighbor) = self.neighbor(slot) else {
+                continue;
+            };
+            let mut changed = neighbor;
+            let actions = changed.timeout(now, &self.config.timing);
+            self.update(slot, neighbor, changed, actions);
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// What is to be sent or answered next: first the packets that can go.
+    pub fn poll_output(&mut self) -> Option<Output<A>> {
+        if let Some(released) = self.released.pop_front() {
+            if let Output::Packet { packet, .. } | Output::Unreachable { packet, .. } = &released {
+                self.packets -= 1;
+                self.octets -= packet.len();
+            }
+            return Some(released);
+        }
+        while let Some(slot) = self.solicitations.pop_front() {
+            // An entry that has gone, or was answered meanwhile, wants no solicitation any more.
+            if let Some(entry) = self.slots.get_mut(index(slot))
+                && let Some(link_destination) = entry.solicit.take()
+            {
+                return Some(Output::Solicit {
+                    target: entry.address,
+                    link_destination,
+                    source: entry.source,
+                });
+            }
+        }
+        None
+    }
+
+    /// What has happened, oldest first.
+    pub fn poll_event(&mut self) -> Option<NeighborEvent<A>> {
+        self.events.pop_front()
+    }
+
+    /// What was done and refused so far.
+    pub const fn stats(&self) -> &NeighborStats {
+        &self.stats
+    }
+
+    /// The latest time seen, which a clock that runs backwards does not change.
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
+    fn neighbor(&self, slot: u32) -> Option<Neighbor> {
+        self.slots.get(index(slot))?.neighbor
+    }
+
+    fn find(&self, address: A) -> Option<(u32, Neighbor)> {
+        let slot = *self.index.get(&address)?;
+        Some((slot, self.neighbor(slot)?))
+    }
+
+    #[cold]
+    fn begin_delay(&mut self, now: Instant, slot: u32, source: Option<A>) {
+        let now = self.advance(now);
+        let Some(neighbor) = self.neighbor(slot) else {
+            return;
+        };
+        if let Some(entry) = self.slots.get_mut(index(slot)) {
+            entry.source = source;
+        }
+        let mut changed = neighbor;
+        let actions = changed.send(now, &self.config.timing);
+        self.update(slot, neighbor, changed, actions);
+    }
+
+    #[cold]
+    fn begin_resolution(&mut self, now: Instant, next_hop: A, source: Option<A>) -> Resolution {
+        let now = self.advance(now);
+        let (neighbor, actions) = Neighbor::solicited(now, &self.config.timing);
+        let Some(slot) = self.insert(next_hop, neighbor, false) else {
+            return Resolution::Refused;
+        };
+        if let Some(entry) = self.slots.get_mut(index(slot)) {
+            entry.source = source;
+        }
+        self.act(slot, actions);
+        Resolution::Waiting
+    }
+
+    /// Puts a new entry into a slot, when there is room.
+    fn insert(&mut self, address: A, neighbor: Neighbor, pinned: bool) -> Option<u32> {
+        let kind = kind_of(&neighbor, pinned);
+        if !self.make_room(kind) {
+            self.stats.refused += 1;
+            return None;
+        }
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                let slot = u32::try_from(self.slots.len()).ok()?;
+                self.slots.push(Slot {
+                    neighbor: None,
+                    address,
+                    source: None,
+                    kind,
+                    older: NIL,
+                    newer: NIL,
+                    pinned,
+                    solicit: None,
+                    packets: VecDeque::new(),
+                });
+                slot
+            }
+        };
+        let entry = self.slots.get_mut(index(slot))?;
+        entry.neighbor = Some(neighbor);
+        entry.address = address;
+        entry.source = None;
+        entry.kind = kind;
+        entry.pinned = pinned;
+        self.index.insert(address, slot);
+        self.timers.set(slot, neighbor.deadline());
+        self.link(slot, kind);
+        Some(slot)
+    }
+
+    /// Makes room for an entry of `kind`; false when nothing may give way.
+    fn make_room(&mut self, kind: Kind) -> bool {
+        if kind == Kind::Unresolved && self.unresolved() >= self.config.max_unresolved {
+            return self.evict(Kind::Unresolved);
+        }
+        if self.index.len() < self.config.max_entries {
+            return true;
+        }
+        match kind {
+            Kind::Stale => self.evict(Kind::Stale) || self.evict(Kind::Unresolved),
+            Kind::Unresolved | Kind::InUse => {
+                self.evict(Kind::Unresolved) || self.evict(Kind::Stale)
+            }
+            Kind::Pinned => {
+                self.evict(Kind::Unresolved) || self.evict(Kind::Stale) || self.evict(Kind::InUse)
+            }
+        }
+    }
+
+    fn evict(&mut self, kind: Kind) -> bool {
+        let slot = self.lists.get(kind).oldest;
+        if slot == NIL {
+            return false;
+        }
+        match kind {
+            Kind::Unresolved => self.stats.evicted_unresolved += 1,
+            Kind::Stale => self.stats.evicted_stale += 1,
+            Kind::InUse | Kind::Pinned => self.stats.evicted_in_use += 1,
+        }
+        self.forget(slot);
+        true
+    }
+
+    fn has_room(&self, octets: usize) -> bool {
+        self.packets < self.config.max_packets
+            && self.octets.saturating_add(octets) <= self.config.max_octets
+    }
+
+    /// Makes room for a packet: gives up the neighbor that has waited longest, unless that is `own`,
+    /// whose oldest packet goes then.
+    fn make_packet_room(&mut self, own: u32) -> bool {
+        if self.lists.get(Kind::Unresolved).oldest != own && self.evict(Kind::Unresolved) {
+            return true;
+        }
+        let oldest = self
+            .slots
+            .get_mut(index(own))
+            .and_then(|entry| entry.packets.pop_front());
+        let Some(oldest) = oldest else {
+            return false;
+        };
+        self.packets -= 1;
+        self.octets -= oldest.len();
+        self.stats.packets_replaced += 1;
+        true
+    }
+
+    /// Takes over what a transition made of a neighbor.
+    fn update(&mut self, slot: u32, before: Neighbor, after: Neighbor, actions: Actions) {
+        let Some(entry) = self.slots.get_mut(index(slot)) else {
+            return;
+        };
+        entry.neighbor = Some(after);
+        let address = entry.address;
+        let known = (before.link_address(), after.link_address());
+        if let (Some(old), Some(new)) = known
+            && old != new
+        {
+            self.stats.link_address_changed += 1;
+            self.push_event(NeighborEvent::LinkAddressChanged { address, old, new });
+        }
+        if let (None, Some(link_address)) = known {
+            self.stats.resolved += 1;
+            self.push_event(NeighborEvent::Resolved {
+                address,
+                link_address,
+            });
+        }
+        if actions.contains(Actions::DISCARD) {
+            match before.state() {
+                State::Incomplete => self.stats.unresolved += 1,
+                _ => self.stats.unreachable += 1,
+            }
+            if actions.contains(Actions::SEND_ERROR) {
+                self.release(slot, None);
+            }
+            self.push_event(NeighborEvent::Unreachable { address });
+            self.forget(slot);
+            return;
+        }
+        if before != after {
+            self.timers.set(slot, after.deadline());
+            if before.state() != after.state() || before.is_permanent() != after.is_permanent() {
+                self.relist(slot);
+            }
+        }
+        self.act(slot, actions);
+    }
+
+    fn act(&mut self, slot: u32, actions: Actions) {
+        let Some(entry) = self.slots.get_mut(index(slot)) else {
+            return;
+        };
+        let link_address = entry.neighbor.and_then(|neighbor| neighbor.link_address());
+        if actions.contains(Actions::SEND_QUEUED) {
+            entry.solicit = None;
+            self.release(slot, link_address);
+        }
+        if actions.contains(Actions::SOLICIT_UNICAST) {
+            self.stats.unicast_solicitations += 1;
+            self.solicit(slot, link_address);
+        } else if actions.contains(Actions::SOLICIT_MULTICAST) {
+            // One that is not sent counts among the tries: the entry must not live longer because
+            // there are too many.
+            if self.bucket.take(self.latest) {
+                self.stats.multicast_solicitations += 1;
+                self.solicit(slot, None);
+            } else {
+                self.stats.solicitations_limited += 1;
+            }
+        } else if actions.contains(Actions::START_REACHABLE)
+            && let Some(entry) = self.slots.get_mut(index(slot))
+        {
+            // The question is answered before it was asked.
+            entry.solicit = None;
+        }
+    }
+
+    fn solicit(&mut self, slot: u32, link_destination: Option<MacAddr>) {
+        if let Some(entry) = self.slots.get_mut(index(slot))
+            && entry.solicit.replace(link_destination).is_none()
+        {
+            // A slot stands here once at the most, unless it was given up and used again before
+            // anyone polled: then the older place finds nothing.
+            if self.solicitations.len() > self.slots.len().saturating_mul(2) {
+                let slots = &self.slots;
+                self.solicitations.retain(|&slot| {
+                    let entry = slots.get(index(slot));
+                    entry.is_some_and(|entry| entry.solicit.is_some())
+                });
+            }
+            self.solicitations.push_back(slot);
+        }
+    }
+
+    /// Hands out the packets that waited: to be sent, or, without an address, to be answered.
+    fn release(&mut self, slot: u32, link_address: Option<MacAddr>) {
+        let Some(entry) = self.slots.get_mut(index(slot)) else {
+            return;
+        };
+        let next_hop = entry.address;
+        while let Some(packet) = entry.packets.pop_front() {
+            self.released.push_back(match link_address {
+                Some(link_destination) => Output::Packet {
+                    next_hop,
+                    link_destination,
+                    packet,
+                },
+                None => {
+                    self.stats.packets_unreachable += 1;
+                    Output::Unreachable { next_hop, packet }
+                }
+            });
+        }
+    }
+
+    fn forget(&mut self, slot: u32) {
+        self.unlink(slot);
+        self.timers.set(slot, None);
+        let Some(entry) = self.slots.get_mut(index(slot)) else {
+            return;
+        };
+        entry.neighbor = None;
+        entry.solicit = None;
+        for packet in entry.packets.drain(..) {
+            self.packets -= 1;
+            self.octets -= packet.len();
+            self.stats.packets_evicted += 1;
+        }
+        self.index.remove(&entry.address);
+        self.free.push(slot);
+    }
+
+    fn push_event(&mut self, event: NeighborEvent<A>) {
+        if self.events.len() >= self.config.max_entries.saturating_add(16) {
+            self.events.pop_front();
+            self.stats.events_dropped += 1;
+        }
+        self.events.push_back(event);
+    }
+
+    /// Moves an entry to the newest place of the list that it belongs to.
+    fn relist(&mut self, slot: u32) {
+        self.unlink(slot);
+        if let Some(entry) = self.slots.get(index(slot))
+            && let Some(neighbor) = &entry.neighbor
+        {
+            self.link(slot, kind_of(neighbor, entry.pinned));
+        }
+    }
+
+    fn link(&mut self, slot: u32, kind: Kind) {
+        let list = self.lists.get_mut(kind);
+        let newest = core::mem::replace(&mut list.newest, slot);
+        if newest == NIL {
+            list.oldest = slot;
+        }
+        list.len += 1;
+        if let Some(entry) = self.slots.get_mut(index(newest)) {
+            entry.newer = slot;
+        }
+        if let Some(entry) = self.slots.get_mut(index(slot)) {
+            entry.kind = kind;
+            entry.older = newest;
+            entry.newer = NIL;
+        }
+    }
+
+    fn unlink(&mut self, slot: u32) {
+        let Some(entry) = self.slots.get(index(slot)) else {
+            return;
+        };
+        let (kind, older, newer) = (entry.kind, entry.older, entry.newer);
+        match self.slots.get_mut(index(older)) {
+            Some(entry) => entry.newer = newer,
+            None => self.lists.get_mut(kind).oldest = newer,
+        }
+        match self.slots.get_mut(index(newer)) {
+            Some(entry) => entry.older = older,
+            None => self.lists.get_mut(kind).newest = older,
+        }
+        self.lists.get_mut(kind).len -= 1;
+    }
+}
+
+fn kind_of(neighbor: &Neighbor, pinned: bool) -> Kind {
+    match neighbor.state() {
+        _ if neighbor.is_permanent() => Kind::Pinned,
+        State::Incomplete => Kind::Unresolved,
+        _ if pinned => Kind::Pinned,
+        State::Stale => Kind::Stale,
+        State::Reachable | State::Delay | State::Probe => Kind::InUse,
+    }
+}
+
+/// [`NIL`] is behind all slots: a configuration has fewer entries.
+fn index(slot: u32) -> usize {
+    usize::try_from(slot).unwrap_or(usize::MAX)
+}
