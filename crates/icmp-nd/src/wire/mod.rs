@@ -1,1 +1,112 @@
-//! The messages, read and written.
+//! The messages that `packet-buffer` does not have, read and written.
+//!
+//! As there, each format has two types: a **view** that borrows received octets, whose only
+//! constructor `parse` checks everything that an accessor touches; and a **`Repr`** that holds
+//! values and whose `emit` writes them in front of what a [`PacketBuf`](crate::PacketBuf) holds.
+//! Echo and the errors of both versions are `packet-buffer`'s
+//! ([`Icmpv4Message`](packet_buffer::wire::Icmpv4Message),
+//! [`Icmpv6Message`](packet_buffer::wire::Icmpv6Message)).
+//!
+//! | format | view | `Repr` | specification |
+//! |---|---|---|---|
+//! | Router Solicitation | [`RouterSolicitation`] | [`NdRepr`] | RFC 4861 §4.1 |
+//! | Router Advertisement | [`RouterAdvertisement`] | [`NdRepr`] | RFC 4861 §4.2, RFC 4191 §2.2 |
+//! | Neighbor Solicitation | [`NeighborSolicitation`] | [`NdRepr`] | RFC 4861 §4.3 |
+//! | Neighbor Advertisement | [`NeighborAdvertisement`] | [`NdRepr`] | RFC 4861 §4.4 |
+//! | Redirect | [`Redirect`] | [`NdRepr`] | RFC 4861 §4.5 |
+//! | options of these | [`NdOptions`], [`NdOption`] | [`NdOptionRepr`] | RFC 4861 §4.6, RFC 3971 §5.3, RFC 4191 §2.3, RFC 8106 §5, RFC 8781 §4, RFC 8910 §2 |
+//!
+//! What a receiver has to check beyond the format is in [`validation`](crate::validation).
+
+mod domain_name;
+mod group;
+mod nd;
+mod nd_option;
+
+pub use domain_name::{DomainName, DomainNameError, DomainNameRef};
+pub use group::{ALL_MLDV2_ROUTERS, ALL_NODES, ALL_ROUTERS, is_solicited_node, solicited_node};
+pub use nd::{
+    NdMessage, NdRepr, NeighborAdvertisement, NeighborAdvertisementRepr, NeighborSolicitation,
+    Redirect, RouterAdvertisement, RouterAdvertisementRepr, RouterPreference, RouterSolicitation,
+};
+pub use nd_option::{
+    INFINITE_LIFETIME, InvalidNdOption, LinkLayerAddress, NdOption, NdOptionError, NdOptionIter,
+    NdOptionKind, NdOptionRepr, NdOptions, Pref64, PrefixInformation, RecursiveDnsServers,
+    RouteInformation, SearchList,
+};
+
+use byteorder::{ByteOrder, NetworkEndian};
+use core::net::Ipv6Addr;
+
+/// The `N` octets at offset `AT` of a fixed header of `H` octets.
+#[inline(always)]
+fn field<const AT: usize, const N: usize, const H: usize>(header: &[u8; H]) -> &[u8; N] {
+    const { assert!(AT + N <= H) };
+    // The fallback is never taken, which the compiler sees.
+    header
+        .get(AT..)
+        .and_then(<[u8]>::first_chunk)
+        .unwrap_or(&[0; N])
+}
+
+/// The 16-bit number in network order at offset `AT`.
+#[inline(always)]
+fn be16<const AT: usize, const H: usize>(header: &[u8; H]) -> u16 {
+    NetworkEndian::read_u16(field::<AT, 2, H>(header))
+}
+
+/// The 32-bit number in network order at offset `AT`.
+#[inline(always)]
+fn be32<const AT: usize, const H: usize>(header: &[u8; H]) -> u32 {
+    NetworkEndian::read_u32(field::<AT, 4, H>(header))
+}
+
+/// The IPv6 address at offset `AT`.
+#[inline(always)]
+fn ipv6<const AT: usize, const H: usize>(header: &[u8; H]) -> Ipv6Addr {
+    Ipv6Addr::from(*field::<AT, 16, H>(header))
+}
+
+/// Octets that are written one after the other into room of the right size. What would not fit is
+/// left out, which the callers' sizes exclude.
+struct Writer<'a> {
+    room: &'a mut [u8],
+}
+
+impl<'a> Writer<'a> {
+    #[inline]
+    fn new(room: &'a mut [u8]) -> Self {
+        Self { room }
+    }
+
+    #[inline]
+    fn put(&mut self, octets: &[u8]) {
+        let room = core::mem::take(&mut self.room);
+        if let Some((here, rest)) = room.split_at_mut_checked(octets.len()) {
+            here.copy_from_slice(octets);
+            self.room = rest;
+        }
+    }
+
+    #[inline]
+    fn u8(&mut self, value: u8) {
+        self.put(&[value]);
+    }
+
+    #[inline]
+    fn u16(&mut self, value: u16) {
+        self.put(&value.to_be_bytes());
+    }
+
+    #[inline]
+    fn u32(&mut self, value: u32) {
+        self.put(&value.to_be_bytes());
+    }
+
+    /// Leaves `n` octets as they are: zero.
+    #[inline]
+    fn skip(&mut self, n: usize) {
+        let room = core::mem::take(&mut self.room);
+        self.room = room.get_mut(n..).unwrap_or_default();
+    }
+}
