@@ -1,0 +1,1 @@
+//! Authentication: PAP, CHAP, MS-CHAP-V2 and EAP, either side.

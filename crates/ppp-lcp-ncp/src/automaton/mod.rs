@@ -1,0 +1,1 @@
+//! The option negotiation automaton (RFC 1661 §4).

@@ -1,0 +1,1 @@
+//! The Encryption Control Protocol (RFC 1968) and its transforms.

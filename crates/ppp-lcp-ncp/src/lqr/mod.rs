@@ -1,0 +1,1 @@
+//! Link quality monitoring (RFC 1989).

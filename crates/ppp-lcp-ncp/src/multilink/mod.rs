@@ -1,0 +1,1 @@
+//! Multilink bundles (RFC 1990).

@@ -1,0 +1,1 @@
+//! Van Jacobson TCP/IP header compression (RFC 1144).

@@ -1,0 +1,1 @@
+//! Control packets and their options, read and written.
