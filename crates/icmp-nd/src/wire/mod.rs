@@ -15,16 +15,30 @@
 //! | Neighbor Advertisement | [`NeighborAdvertisement`] | [`NdRepr`] | RFC 4861 §4.4 |
 //! | Redirect | [`Redirect`] | [`NdRepr`] | RFC 4861 §4.5 |
 //! | options of these | [`NdOptions`], [`NdOption`] | [`NdOptionRepr`] | RFC 4861 §4.6, RFC 3971 §5.3, RFC 4191 §2.3, RFC 8106 §5, RFC 8781 §4, RFC 8910 §2 |
+//! | multicast listener query, report, done, report v2 | [`MldMessage`] | [`MldRepr`] | RFC 2710 §3, RFC 3810 §5 |
+//! | ICMPv4 router advertisement | [`Icmpv4RouterAdvertisement`] | [`Icmpv4RouterAdvertisementRepr`] | RFC 1256 §3 |
+//! | ICMPv4 router solicitation, timestamp, information, address mask | [`Icmpv4Query`] | [`Icmpv4Query`] | RFC 792, RFC 950, RFC 1256 §3 |
 //!
 //! What a receiver has to check beyond the format is in [`validation`](crate::validation).
 
 mod domain_name;
 mod group;
+mod icmpv4_query;
+mod mld;
 mod nd;
 mod nd_option;
 
 pub use domain_name::{DomainName, DomainNameError, DomainNameRef};
 pub use group::{ALL_MLDV2_ROUTERS, ALL_NODES, ALL_ROUTERS, is_solicited_node, solicited_node};
+pub use icmpv4_query::{
+    IcmpTimestamp, Icmpv4Query, Icmpv4RouterAdvertisement, Icmpv4RouterAdvertisementRepr,
+    RouterAddress, TimestampFields,
+};
+pub use mld::{
+    MldMessage, MldQuery, MldQueryV2Repr, MldReportV2, MldRepr, MulticastAddressRecord,
+    MulticastAddressRecordRepr, MulticastRecordType, decode_max_response, decode_query_interval,
+    encode_max_response, encode_query_interval,
+};
 pub use nd::{
     NdMessage, NdRepr, NeighborAdvertisement, NeighborAdvertisementRepr, NeighborSolicitation,
     Redirect, RouterAdvertisement, RouterAdvertisementRepr, RouterPreference, RouterSolicitation,
