@@ -118,7 +118,7 @@ fn has_router_alert(ip: &Ipv6Packet<'_>) -> bool {
     let Ok(extensions) = ip.extensions() else {
         return false;
     };
-    extensions.iter().any(|extension| match extension {
+    extensions.iter().any(|(_, extension)| match extension {
         Ipv6Extension::HopByHop(options) => options
             .find(Ipv6OptionKind::ROUTER_ALERT.0)
             .is_some_and(|option| option.data.len() == 2),
