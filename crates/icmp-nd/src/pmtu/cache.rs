@@ -2,11 +2,10 @@
 
 use super::report::{Confirmation, Discard, Path, Report};
 use super::{IPV4_MIN_MTU, IPV6_MIN_MTU, plateau_above, plateau_below};
+use crate::hash::{HashMap, new_map};
 use alloc::collections::{BTreeSet, VecDeque};
 use core::fmt;
 use core::time::Duration;
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use packet_buffer::{Instant, RandomSource};
 use thiserror::Error;
 
@@ -223,7 +222,7 @@ struct Entry {
 pub struct PathMtuCache {
     config: Config,
     latest: Instant,
-    entries: HashMap<Path, Entry, FixedState>,
+    entries: HashMap<Path, Entry>,
     /// Paths by expiry: unverified and verified.
     expiry: [BTreeSet<(Instant, Path)>; 2],
     events: VecDeque<Event>,
@@ -241,7 +240,7 @@ impl PathMtuCache {
         Ok(Self {
             config,
             latest: Instant::ZERO,
-            entries: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
+            entries: new_map(random),
             expiry: [BTreeSet::new(), BTreeSet::new()],
             events: VecDeque::new(),
             stats: Stats::default(),
