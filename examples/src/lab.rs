@@ -9,10 +9,21 @@
 use anyhow::{Context, Result, bail};
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
+use packet_buffer::time::StdClock;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+
+mod bird;
+mod capture;
+mod frr;
+mod topology;
+
+pub use bird::Bird;
+pub use capture::Capture;
+pub use frr::Frr;
+pub use topology::{IpFamily, KernelRoute, LinkEnd, connect};
 
 /// The variable that switches the interop tests on.
 pub const INTEROP_VARIABLE: &str = "INTERNETWORK_INTEROP";
@@ -28,6 +39,47 @@ pub fn interop_wanted(test: &str) -> bool {
         );
     }
     wanted
+}
+
+/// Whether the long interop tests are to run too (`INTERNETWORK_INTEROP=all`); says so when not.
+pub fn long_interop_wanted(test: &str) -> bool {
+    let wanted = std::env::var_os(INTEROP_VARIABLE).is_some_and(|value| value == "all");
+    if !wanted {
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED {test}: a long one, it needs root and {INTEROP_VARIABLE}=all \
+             (cargo xtask interop --all)"
+        );
+    }
+    wanted
+}
+
+/// Repeats `check` every 50 milliseconds until it succeeds; how long that took.
+///
+/// # Errors
+///
+/// The last error of `check`, when `patience` is over.
+pub fn wait_until(patience: Duration, mut check: impl FnMut() -> Result<()>) -> Result<Duration> {
+    let clock = StdClock::new();
+    let start = clock.now();
+    loop {
+        match check() {
+            Ok(()) => return Ok(clock.now() - start),
+            Err(why) if clock.now() - start >= patience => {
+                return Err(why.context(format!("still so after {patience:?}")));
+            }
+            Err(_) => pause(Duration::from_millis(50)),
+        }
+    }
+}
+
+/// Waits.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the lab runs in real time, with real programs"
+)]
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// A network namespace of its own, deleted when dropped.
@@ -51,6 +103,11 @@ impl Namespace {
         let namespace = Self { name };
         namespace.run("ip", &["link", "set", "lo", "up"])?;
         Ok(namespace)
+    }
+
+    /// Its name, as `ip netns` lists it.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// A command that will run inside.
@@ -183,6 +240,23 @@ impl Process {
         }
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Ends it without warning, as a crash would.
+    pub fn kill(&mut self) {
+        // An error says that it has ended before.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Asks it to end (SIGTERM), waits for it, and gives the rest of its output.
     ///
     /// # Errors
@@ -204,8 +278,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // Already ended after `stop`; otherwise a test failed and this cleans up after it.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
