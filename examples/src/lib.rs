@@ -9,6 +9,7 @@
 //! | [`compare`] | holds that against another dissector's reading of the same frames |
 //! | [`echo_host`] | a small host that answers ARP, echo requests and UDP echo |
 //! | [`lab`] | network namespaces and tools of Linux, for the interop tests |
+//! | [`rip_router`] | a live router for RIP and RIPng |
 #![forbid(unsafe_code)]
 
 extern crate alloc;
@@ -18,6 +19,7 @@ pub mod compare;
 pub mod dissect;
 pub mod echo_host;
 pub mod lab;
+pub mod rip_router;
 
 /// The code in the project's README is compiled and run.
 #[cfg(doctest)]

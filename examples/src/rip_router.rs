@@ -1,0 +1,21 @@
+//! A live router for RIP and RIPng: sockets, the kernel's routes, and the engine of the `rip` crate between them.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`config`], [`file`] | the configuration file |
+//! | [`sockets`] | UDP sockets, one an interface and family |
+//! | [`netlink`] | interfaces, addresses and routes of the kernel |
+//! | [`fib`] | writes routes into the kernel, on a thread of its own |
+//! | [`live`], [`run`] | the engine among them, and the run loop |
+//! | [`snapshot`], [`control`], [`show`] | the state, the socket that gives it out, the table made of it |
+
+pub mod config;
+pub mod control;
+pub mod fib;
+pub mod file;
+pub mod live;
+pub mod netlink;
+pub mod run;
+pub mod show;
+pub mod snapshot;
+pub mod sockets;

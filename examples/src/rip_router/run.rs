@@ -1,0 +1,195 @@
+//! The run loop: waits for sockets, interfaces, clients and timers, and gives each its turn.
+
+use super::config::RouterConfig;
+use super::control::{Control, Wake};
+use super::fib::Fib;
+use super::live::Live;
+use super::netlink::{Monitor, Netlink};
+use super::snapshot::Snapshot;
+use alloc::sync::Arc;
+use anyhow::Result;
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
+use packet_buffer::Instant;
+use packet_buffer::time::StdClock;
+use rip::{Ipv4, Ipv6};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::os::fd::AsFd as _;
+
+/// How long neighbours may be told of the end.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Ends a router from elsewhere, such as a signal handler.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    asked: Arc<AtomicU32>,
+    wake: Wake,
+}
+
+impl Stop {
+    /// Makes one.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no event descriptor.
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            asked: Arc::default(),
+            wake: Wake::new()?,
+        })
+    }
+
+    /// Asks the router to end: neighbours are told first. Asked again, it ends at once.
+    pub fn stop(&self) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.wake.wake();
+    }
+}
+
+/// A router that runs.
+struct Router {
+    rip: Option<Live<Ipv4>>,
+    ripng: Option<Live<Ipv6>>,
+    fib: Option<Fib>,
+    kernel: Netlink,
+    monitor: Monitor,
+    start: Instant,
+}
+
+/// Runs a router until it is told to stop; then its routes are out of the kernel again.
+///
+/// # Errors
+///
+/// When it cannot start: without root, or when another router has the ports or the control socket.
+pub fn run(config: RouterConfig, stop: &Stop) -> Result<()> {
+    let clock = StdClock::new();
+    let now = clock.now();
+    let control = Control::open(&config.control_socket, stop.wake.clone())?;
+    // The monitor first: what changes while the interfaces are read is heard.
+    let monitor = Monitor::start()?;
+    let buffer = config.receive_buffer;
+    let rip = config.rip.map(|config| Live::start(config, buffer, now));
+    let ripng = config.ripng.map(|config| Live::start(config, buffer, now));
+    let mut router = Router {
+        rip: rip.transpose()?,
+        ripng: ripng.transpose()?,
+        fib: config.kernel.map(Fib::start).transpose()?,
+        kernel: Netlink::connect()?,
+        monitor,
+        start: now,
+    };
+    router.adapt(now, &[])?;
+    tracing::info!("running; Ctrl-C ends it");
+    let mut farewell = None;
+    loop {
+        let now = clock.now();
+        let asked = stop.asked.load(Ordering::Relaxed);
+        if asked > 0 && farewell.is_none() {
+            tracing::info!("telling the neighbours that it ends");
+            router.shut_down(now);
+            farewell = Some(now + FAREWELL);
+        }
+        router.turn(now)?;
+        while let Some(question) = control.question() {
+            let snapshot = router.snapshot(now, question.routes);
+            // The client may have gone.
+            let _ = question.answer.send(serde_json::to_string(&snapshot)?);
+        }
+        if let Some(end) = farewell
+            && (router.is_shut_down() || now >= end || asked > 1)
+        {
+            break;
+        }
+        router.wait(clock.now(), farewell, &stop.wake)?;
+    }
+    if let (Some(fib), Some(owner)) = (router.fib, config.kernel) {
+        let removed = fib.stop(owner)?;
+        tracing::info!("removed {removed} routes from the kernel");
+    }
+    Ok(())
+}
+
+impl Router {
+    fn adapt(&mut self, now: Instant, went_down: &[u32]) -> Result<()> {
+        let links = self.kernel.links()?;
+        if let Some(rip) = &mut self.rip {
+            rip.adapt(now, &links, went_down);
+        }
+        if let Some(ripng) = &mut self.ripng {
+            ripng.adapt(now, &links, went_down);
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, now: Instant) -> Result<()> {
+        let changes = self.monitor.changes();
+        if changes.any {
+            self.adapt(now, &changes.went_down)?;
+        }
+        if let Some(rip) = &mut self.rip {
+            rip.turn(now, self.fib.as_ref());
+        }
+        if let Some(ripng) = &mut self.ripng {
+            ripng.turn(now, self.fib.as_ref());
+        }
+        Ok(())
+    }
+
+    fn shut_down(&mut self, now: Instant) {
+        if let Some(rip) = &mut self.rip {
+            rip.shut_down(now);
+        }
+        if let Some(ripng) = &mut self.ripng {
+            ripng.shut_down(now);
+        }
+    }
+
+    fn is_shut_down(&self) -> bool {
+        self.rip.as_ref().is_none_or(Live::is_shut_down)
+            && self.ripng.as_ref().is_none_or(Live::is_shut_down)
+    }
+
+    fn snapshot(&self, now: Instant, routes: usize) -> Snapshot {
+        let rip = self.rip.as_ref().map(|rip| rip.snapshot(now, routes));
+        let ripng = self.ripng.as_ref().map(|ripng| ripng.snapshot(now, routes));
+        Snapshot {
+            uptime: (now - self.start).as_secs(),
+            protocols: rip.into_iter().chain(ripng).collect(),
+            fib: self.fib.as_ref().map(Fib::stats),
+        }
+    }
+
+    /// Sleeps until something is to be done.
+    fn wait(&self, now: Instant, end: Option<Instant>, wake: &Wake) -> Result<()> {
+        let rip = self.rip.as_ref();
+        let ripng = self.ripng.as_ref();
+        let deadlines = [
+            rip.and_then(Live::deadline),
+            ripng.and_then(Live::deadline),
+            end,
+        ];
+        let next = deadlines.into_iter().flatten().min();
+        let timeout = next.map(|next| {
+            let patience = (next - now).min(Duration::from_secs(3600));
+            Timespec {
+                tv_sec: i64::try_from(patience.as_secs()).unwrap_or(3600),
+                tv_nsec: patience.subsec_nanos().into(),
+            }
+        });
+        let v4 = rip.into_iter().flat_map(Live::sockets);
+        let v6 = ripng.into_iter().flat_map(Live::sockets);
+        let others = [wake.as_fd(), self.monitor.as_fd()];
+        let mut waited: Vec<PollFd<'_>> = others
+            .into_iter()
+            .chain(v4)
+            .chain(v6)
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+            .collect();
+        match poll(&mut waited, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(why) => return Err(why.into()),
+        }
+        wake.clear();
+        Ok(())
+    }
+}
