@@ -104,7 +104,8 @@ pub fn mld<'a>(ip: &Ipv6Packet<'a>, upper: &UpperLayer<'a>) -> Result<ValidMld<'
         MldMessage::Report { group } | MldMessage::Done { group } => (group, false),
         MldMessage::ReportV2(_) => (Ipv6Addr::UNSPECIFIED, true),
     };
-    if !group.is_multicast() && !(may_be_unspecified && group.is_unspecified()) {
+    let none = may_be_unspecified && group.is_unspecified();
+    if !group.is_multicast() && !none {
         return Err(MldError::Group(group));
     }
     Ok(ValidMld {

@@ -18,18 +18,33 @@
 //! | multicast listener query, report, done, report v2 | [`MldMessage`] | [`MldRepr`] | RFC 2710 §3, RFC 3810 §5 |
 //! | ICMPv4 router advertisement | [`Icmpv4RouterAdvertisement`] | [`Icmpv4RouterAdvertisementRepr`] | RFC 1256 §3 |
 //! | ICMPv4 router solicitation, timestamp, information, address mask | [`Icmpv4Query`] | [`Icmpv4Query`] | RFC 792, RFC 950, RFC 1256 §3 |
+//! | extended echo, both versions | [`ExtendedEchoRequest`], [`ExtendedEchoReply`] | the same | RFC 8335 |
+//! | errors in parts: the quoted packet, extensions | [`Icmpv4Error`], [`Icmpv6Error`] | [`emit_quote_v4`], [`emit_quote_v6`] | RFC 4884 |
+//! | extension objects: MPLS labels, interfaces | [`IcmpExtensions`], [`ExtensionObject`] | [`ExtensionObjectRepr`] | RFC 4884 §7, RFC 4950, RFC 5837, RFC 8335 §2.1 |
 //!
 //! What a receiver has to check beyond the format is in [`validation`](crate::validation).
 
 mod domain_name;
+mod extended_echo;
+mod extension;
 mod group;
+mod icmp_error;
 mod icmpv4_query;
 mod mld;
 mod nd;
 mod nd_option;
 
 pub use domain_name::{DomainName, DomainNameError, DomainNameRef};
+pub use extended_echo::{
+    ExtendedEchoCode, ExtendedEchoError, ExtendedEchoReply, ExtendedEchoRequest, ExtendedEchoState,
+};
+pub use extension::{
+    ExtensionClass, ExtensionError, ExtensionObject, ExtensionObjectRepr, IcmpExtensions,
+    InterfaceAddress, InterfaceIdentification, InterfaceInformation, InterfaceRole, MplsLabelStack,
+    MplsLabelStackEntry, RawObject, emit_extensions, emit_quote_v4, emit_quote_v6,
+};
 pub use group::{ALL_MLDV2_ROUTERS, ALL_NODES, ALL_ROUTERS, is_solicited_node, solicited_node};
+pub use icmp_error::{ExtensionPart, Icmpv4Error, Icmpv6Error};
 pub use icmpv4_query::{
     IcmpTimestamp, Icmpv4Query, Icmpv4RouterAdvertisement, Icmpv4RouterAdvertisementRepr,
     RouterAddress, TimestampFields,
