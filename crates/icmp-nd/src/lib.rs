@@ -18,6 +18,7 @@ pub mod neighbor;
 pub mod ping;
 pub mod pmtu;
 pub mod query;
+mod random;
 pub mod reception;
 pub mod router;
 pub mod traceroute;

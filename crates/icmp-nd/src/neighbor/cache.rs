@@ -44,7 +44,7 @@ impl NeighborAddress for Ipv6Addr {}
 /// let mut cache = NeighborCache::<Ipv6Addr>::new(NeighborConfig::default(), &mut random)?;
 /// let (now, peer) = (Instant::from_secs(1), "fe80::1".parse()?);
 /// assert_eq!(cache.resolve(now, peer, None), Resolution::Waiting);
-/// cache.enqueue(peer, PacketBuf::from(&b"a packet"[..]));
+/// cache.enqueue(peer, PacketBuf::from(&b"a packet"[..])).map_err(|_| "too long")?;
 /// assert!(matches!(cache.poll_output(), Some(Output::Solicit { target, .. }) if target == peer));
 ///
 /// let link_address = MacAddr([2, 0, 0, 0, 0, 1]);
@@ -70,15 +70,24 @@ pub struct NeighborCache<A> {
     bucket: TokenBucket,
     /// Slots with a solicitation to send.
     solicitations: VecDeque<u32>,
-    /// Packets to send or to answer, which were in an entry's queue.
-    released: VecDeque<Output<A>>,
-    /// Packets in the entries and in `released`.
+    /// Packets to send, which were in an entry's queue.
+    released: VecDeque<Released<A>>,
+    /// Packets to answer.
+    unreachable: VecDeque<(A, PacketBuf)>,
+    /// Packets in the entries, in `released` and in `unreachable`.
     packets: usize,
     /// Octets of those.
     octets: usize,
     events: VecDeque<NeighborEvent<A>>,
     latest: Instant,
     stats: NeighborStats,
+}
+
+#[derive(Debug)]
+struct Released<A> {
+    next_hop: A,
+    link_destination: MacAddr,
+    packet: PacketBuf,
 }
 
 #[derive(Debug)]
@@ -117,6 +126,7 @@ impl<A: NeighborAddress> NeighborCache<A> {
             bucket: TokenBucket::new(config.solicitations),
             solicitations: VecDeque::new(),
             released: VecDeque::new(),
+            unreachable: VecDeque::new(),
             packets: 0,
             octets: 0,
             events: VecDeque::new(),
@@ -149,15 +159,23 @@ impl<A: NeighborAddress> NeighborCache<A> {
     }
 
     /// Leaves a packet to wait for `next_hop`, to which [`resolve`](Self::resolve) has just said
-    /// [`Resolution::Waiting`]. False when it was dropped, and counted.
+    /// [`Resolution::Waiting`].
+    ///
+    /// # Errors
+    ///
+    /// The packet, when it is too long to wait, or the neighbor is not known; a counter tells.
     // RFC 4861 §7.2.2 MUST (queue): a small queue for each neighbor, at least one packet long; when
     // it overflows the newest packet replaces the oldest.
-    pub fn enqueue(&mut self, next_hop: A, packet: PacketBuf) -> bool {
+    pub fn enqueue(&mut self, next_hop: A, packet: PacketBuf) -> Result<(), PacketBuf> {
         let Some(&slot) = self.index.get(&next_hop) else {
             self.stats.packets_refused += 1;
-            return false;
+            return Err(packet);
         };
         let length = packet.len();
+        if length > self.config.max_octets {
+            self.stats.packets_refused += 1;
+            return Err(packet);
+        }
         if let Some(entry) = self.slots.get_mut(index(slot))
             && entry.packets.len() >= self.config.max_packets_per_neighbor
             && let Some(oldest) = entry.packets.pop_front()
@@ -174,11 +192,11 @@ impl<A: NeighborAddress> NeighborCache<A> {
                 self.packets += 1;
                 self.octets += length;
                 self.stats.packets_queued += 1;
-                true
+                Ok(())
             }
             _ => {
                 self.stats.packets_refused += 1;
-                false
+                Err(packet)
             }
         }
     }
@@ -372,14 +390,16 @@ impl<A: NeighborAddress> NeighborCache<A> {
         self.timers.next()
     }
 
-    /// What is to be sent or answered next: first the packets that can go.
+    /// What is to be sent next: first the packets that can go.
     pub fn poll_output(&mut self) -> Option<Output<A>> {
         if let Some(released) = self.released.pop_front() {
-            if let Output::Packet { packet, .. } | Output::Unreachable { packet, .. } = &released {
-                self.packets -= 1;
-                self.octets -= packet.len();
-            }
-            return Some(released);
+            self.packets -= 1;
+            self.octets -= released.packet.len();
+            return Some(Output::Packet {
+                next_hop: released.next_hop,
+                link_destination: released.link_destination,
+                packet: released.packet,
+            });
         }
         while let Some(slot) = self.solicitations.pop_front() {
             // An entry that has gone, or was answered meanwhile, wants no solicitation any more.
@@ -394,6 +414,17 @@ impl<A: NeighborAddress> NeighborCache<A> {
             }
         }
         None
+    }
+
+    /// A packet that waited in vain for the neighbor that is named: its source is told "address
+    /// unreachable", if it may be told.
+    // RFC 4861 §7.2.2 MUST (unreachable): when no answer comes, a Destination Unreachable with code 3
+    // is returned for each packet that waited.
+    pub fn poll_unreachable(&mut self) -> Option<(A, PacketBuf)> {
+        let (next_hop, packet) = self.unreachable.pop_front()?;
+        self.packets -= 1;
+        self.octets -= packet.len();
+        Some((next_hop, packet))
     }
 
     /// What has happened, oldest first.
@@ -638,17 +669,17 @@ impl<A: NeighborAddress> NeighborCache<A> {
         };
         let next_hop = entry.address;
         while let Some(packet) = entry.packets.pop_front() {
-            self.released.push_back(match link_address {
-                Some(link_destination) => Output::Packet {
+            match link_address {
+                Some(link_destination) => self.released.push_back(Released {
                     next_hop,
                     link_destination,
                     packet,
-                },
+                }),
                 None => {
                     self.stats.packets_unreachable += 1;
-                    Output::Unreachable { next_hop, packet }
+                    self.unreachable.push_back((next_hop, packet));
                 }
-            });
+            }
         }
     }
 

@@ -87,7 +87,7 @@ pub fn reachable_time(base: Duration, random: &mut dyn RandomSource) -> Duration
     base.saturating_mul(thousandths) / 1000
 }
 
-/// Something that the owner of the cache is to send or to answer.
+/// Something that the owner of the cache is to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output<A> {
     /// A solicitation for `target`.
@@ -107,13 +107,6 @@ pub enum Output<A> {
         next_hop: A,
         /// Where it is.
         link_destination: MacAddr,
-        /// The packet.
-        packet: PacketBuf,
-    },
-    /// A packet that waited in vain: its source is told "address unreachable", if it may be told.
-    Unreachable {
-        /// The neighbor that did not answer.
-        next_hop: A,
         /// The packet.
         packet: PacketBuf,
     },

@@ -31,6 +31,7 @@ mod state;
 mod timers;
 
 pub use bucket::RateLimit;
+pub(crate) use bucket::TokenBucket;
 pub use cache::{NeighborAddress, NeighborCache};
 pub use config::{
     NeighborConfig, NeighborConfigError, NeighborEvent, NeighborStats, Output, Resolution,

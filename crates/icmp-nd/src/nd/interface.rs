@@ -1,0 +1,666 @@
+//! The machine.
+
+use super::config::{InterfaceConfig, InterfaceConfigError, Role};
+use super::destinations::Destinations;
+use super::parameters::Parameters;
+use super::report::{Event, InterfaceStats, Parameter};
+use super::routes::{Lists, OnLinkPrefix, Route};
+use super::solicitor::{Solicitor, below};
+use super::transmit::Advertisement;
+use super::{ALL_NODES, ALL_ROUTERS};
+use crate::address::{AddError, AddressTable, ManualAddress, solicited_node};
+use crate::neighbor::{NeighborCache, NeighborEvent, Resolution, TokenBucket, reachable_time};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use core::fmt;
+use core::hash::BuildHasher;
+use core::net::Ipv6Addr;
+use core::time::Duration;
+use foldhash::fast::SeedableRandomState;
+use packet_buffer::wire::{Ipv6Packet, Ipv6Prefix, MacAddr};
+use packet_buffer::{Instant, PacketBuf, ParseError, RandomSource};
+
+/// A ReachableTime is drawn again after this time, as "every few hours" (RFC 4861 §6.3.4).
+const REDRAW_INTERVAL: Duration = Duration::from_secs(2 * 3600);
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Sent {
+    /// It can go at once, to this link-layer address; it is where it was.
+    Now(MacAddr),
+    /// The interface has taken it: it waits for an answer of its next hop, and comes out of
+    /// [`Interface::poll_transmit`] or [`Interface::poll_unreachable`].
+    Queued,
+}
+
+/// Why a packet cannot be sent. It is where it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// It is not an IPv6 packet.
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    /// The destination is not on the link, and no router is known.
+    #[error("no route to the destination")]
+    NoRoute,
+    /// The neighbor cache is full of neighbors in use.
+    #[error("no room for another neighbor")]
+    NeighborsFull,
+    /// Too many packets wait, or it is too long to wait.
+    #[error("no room for another packet that waits for its neighbor")]
+    QueueFull,
+}
+
+/// Neighbor Discovery on one interface of a host or a router.
+///
+/// The calls are those of the machine contract: IPv6 packets come in by
+/// [`handle_input`](Self::handle_input), Neighbor Discovery messages alone; all packets to send come
+/// out of [`poll_transmit`](Self::poll_transmit), with the link-layer address where they go. The
+/// owner's own packets take [`send`](Self::send).
+///
+/// ```
+/// use icmp_nd::nd::{Interface, InterfaceConfig, Sent};
+/// use icmp_nd::{Instant, PacketBuf};
+/// use packet_buffer::wire::MacAddr;
+/// # struct Random(u64);
+/// # impl icmp_nd::RandomSource for Random {
+/// #     fn fill(&mut self, dest: &mut [u8]) {
+/// #         for octet in dest {
+/// #             self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+/// #             *octet = self.0.to_be_bytes()[0];
+/// #         }
+/// #     }
+/// # }
+///
+/// let config = InterfaceConfig::new(MacAddr([2, 0, 0, 0, 0, 1]));
+/// let mut interface = Interface::new(config, Box::new(Random(1)))?;
+/// interface.start(Instant::ZERO);
+/// let mut now = Instant::ZERO;
+/// let mut out = PacketBuf::with_headroom(64);
+/// while interface.addresses().usable_link_local().is_none() {
+///     now = interface.poll_timeout().ok_or("nothing to wait for")?;
+///     interface.handle_timeout(now);
+///     out.reset(64);
+///     while let Some(link_destination) = interface.poll_transmit(&mut out) {
+///         // An Ethernet header in front of `out`, and it goes to `link_destination`.
+///         assert!(link_destination.is_multicast());
+///         out.reset(64);
+///     }
+/// }
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+pub struct Interface {
+    pub(super) config: InterfaceConfig,
+    pub(super) random: Box<dyn RandomSource + Send>,
+    pub(super) addresses: AddressTable,
+    pub(super) neighbors: NeighborCache<Ipv6Addr>,
+    pub(super) lists: Lists,
+    pub(super) destinations: Destinations,
+    pub(super) parameters: Parameters,
+    pub(super) solicitor: Solicitor,
+    pub(super) link_mtu: u32,
+    pub(super) hop_limit: u8,
+    pub(super) base_reachable_time: Duration,
+    /// When ReachableTime is drawn again.
+    redraw: Option<Instant>,
+    /// The M and O flags last heard.
+    pub(super) dhcpv6: (bool, bool),
+    groups: BTreeSet<Ipv6Addr>,
+    pub(super) proxied: BTreeSet<Ipv6Addr>,
+    /// Advertisements to send.
+    pub(super) advertisements: VecDeque<Advertisement>,
+    /// Advertisements that wait for a random time, by when and in order.
+    pub(super) delayed: BTreeMap<(Instant, u64), Advertisement>,
+    pub(super) delayed_count: u64,
+    /// Unsolicited advertisements that are left to send, and when.
+    announcements: Option<(u8, Instant)>,
+    pub(super) router_advertisement_bucket: TokenBucket,
+    pub(super) redirect_bucket: TokenBucket,
+    /// Picks the router of a destination among equal ones.
+    spread: SeedableRandomState,
+    events: VecDeque<Event>,
+    latest: Instant,
+    pub(super) stats: InterfaceStats,
+}
+
+impl Interface {
+    /// An interface that is down; [`start`](Self::start) brings it up.
+    ///
+    /// # Errors
+    ///
+    /// [`InterfaceConfigError`], which names the field.
+    pub fn new(
+        config: InterfaceConfig,
+        mut random: Box<dyn RandomSource + Send>,
+    ) -> Result<Self, InterfaceConfigError> {
+        config.check()?;
+        let limits = config.limits;
+        let addresses =
+            AddressTable::new(config.address.clone(), crate::random::fork(&mut random))?;
+        let mut neighbors = NeighborCache::new(config.neighbor, &mut random)?;
+        neighbors.set_reachable_time(reachable_time(config.base_reachable_time, &mut random));
+        Ok(Self {
+            addresses,
+            neighbors,
+            lists: Lists::default(),
+            destinations: Destinations::new(
+                limits.max_destinations,
+                limits.max_redirected,
+                &mut random,
+            ),
+            parameters: Parameters::default(),
+            solicitor: Solicitor::new(config.solicitation),
+            link_mtu: config.link_mtu,
+            hop_limit: config.hop_limit,
+            base_reachable_time: config.base_reachable_time,
+            redraw: None,
+            dhcpv6: (false, false),
+            groups: BTreeSet::new(),
+            proxied: BTreeSet::new(),
+            advertisements: VecDeque::new(),
+            delayed: BTreeMap::new(),
+            delayed_count: 0,
+            announcements: None,
+            router_advertisement_bucket: TokenBucket::new(limits.router_advertisements),
+            redirect_bucket: TokenBucket::new(limits.redirects),
+            spread: crate::hash::new_hasher(&mut random),
+            events: VecDeque::new(),
+            latest: Instant::ZERO,
+            stats: InterfaceStats::default(),
+            config,
+            random,
+        })
+    }
+
+    /// The link has come up: makes and tests the addresses, asks for routers. All that was learned
+    /// before is forgotten.
+    pub fn start(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.forget();
+        self.addresses.start(now);
+        self.redraw = Some(now + REDRAW_INTERVAL);
+        if self.config.role == Role::Host {
+            self.solicitor.start(now, &mut *self.random);
+        }
+        self.settle();
+    }
+
+    /// The link has gone down.
+    pub fn stop(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.forget();
+        self.addresses.stop(now);
+        self.redraw = None;
+        self.settle();
+    }
+
+    fn forget(&mut self) {
+        self.neighbors.clear();
+        self.lists.clear();
+        self.destinations.clear();
+        self.parameters.clear();
+        self.solicitor.stop();
+        self.advertisements.clear();
+        self.delayed.clear();
+        self.announcements = None;
+        self.link_mtu = self.config.link_mtu;
+        self.hop_limit = self.config.hop_limit;
+        self.set_base_reachable_time(self.config.base_reachable_time);
+        self.set_retrans_timer(self.config.neighbor.timing.retrans_timer);
+        self.dhcpv6 = (false, false);
+    }
+
+    /// Adds an address by configuration; it is tested first.
+    ///
+    /// # Errors
+    ///
+    /// As [`AddressTable::add`].
+    pub fn add_address(&mut self, now: Instant, address: &ManualAddress) -> Result<(), AddError> {
+        let now = self.advance(now);
+        self.addresses.add(now, address)?;
+        self.settle();
+        Ok(())
+    }
+
+    /// Removes an address. Says whether it was there.
+    pub fn remove_address(&mut self, now: Instant, address: Ipv6Addr) -> bool {
+        let now = self.advance(now);
+        let removed = self.addresses.remove(now, address);
+        self.settle();
+        removed
+    }
+
+    /// Listens to a multicast group. False when there are too many.
+    pub fn join(&mut self, group: Ipv6Addr) -> bool {
+        if self.groups.contains(&group) {
+            return true;
+        }
+        if !group.is_multicast() || self.groups.len() >= self.config.limits.max_groups {
+            return false;
+        }
+        self.groups.insert(group)
+    }
+
+    /// Listens to a group no longer. Says whether it did.
+    pub fn leave(&mut self, group: Ipv6Addr) -> bool {
+        self.groups.remove(&group)
+    }
+
+    /// Answers solicitations for an address of another node, with its own link-layer address, as a
+    /// proxy (RFC 4861 §7.2.8). False when there are too many.
+    pub fn add_proxied(&mut self, address: Ipv6Addr) -> bool {
+        if self.proxied.contains(&address) {
+            return true;
+        }
+        if self.proxied.len() >= self.config.limits.max_proxied {
+            return false;
+        }
+        self.proxied.insert(address)
+    }
+
+    /// Answers for an address no longer. Says whether it did.
+    pub fn remove_proxied(&mut self, address: Ipv6Addr) -> bool {
+        self.proxied.remove(&address)
+    }
+
+    /// Enters a neighbor by configuration. False when there is no room.
+    pub fn add_permanent_neighbor(&mut self, address: Ipv6Addr, link_address: MacAddr) -> bool {
+        self.neighbors.insert_permanent(address, link_address)
+    }
+
+    /// Tells all nodes this interface's link-layer address, unasked, as when it has moved to other
+    /// hardware (RFC 4861 §7.2.6).
+    pub fn announce(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if self.config.max_neighbor_advertisement > 0 {
+            self.announcements = Some((self.config.max_neighbor_advertisement, now));
+            self.run_announcements(now);
+        }
+    }
+
+    /// There is proof that packets to `destination` arrive, so its next hop is reachable
+    /// (RFC 4861 §7.3.1).
+    pub fn confirm_reachable(&mut self, now: Instant, destination: Ipv6Addr) {
+        let now = self.advance(now);
+        if let Some(next_hop) = self.first_hop(destination) {
+            self.neighbors.confirm(now, next_hop);
+            self.settle();
+        }
+    }
+
+    /// Whether packets to this destination are for this node: an assigned address, or a group that
+    /// it listens to.
+    pub fn accepts(&self, destination: Ipv6Addr) -> bool {
+        if destination.is_multicast() {
+            self.is_listening(destination)
+        } else {
+            self.addresses.is_local(destination)
+        }
+    }
+
+    /// Whether the interface listens to a group.
+    pub fn is_listening(&self, group: Ipv6Addr) -> bool {
+        let [_, scope, ..] = group.octets();
+        match group {
+            ALL_NODES => true,
+            ALL_ROUTERS => self.config.role == Role::Router,
+            _ if scope & 0x0f == 1 => group.segments() == [0xff01, 0, 0, 0, 0, 0, 0, 1],
+            _ => {
+                self.addresses.is_listening(group)
+                    || self.groups.contains(&group)
+                    || self.proxied.iter().any(|&it| solicited_node(it) == group)
+            }
+        }
+    }
+
+    /// The source for packets to `destination` (RFC 6724). `None` when there is no usable address.
+    pub fn select_source(&self, destination: Ipv6Addr) -> Option<Ipv6Addr> {
+        let next_hop = if destination.is_multicast() {
+            None
+        } else {
+            self.first_hop(destination)
+        };
+        self.addresses.select_source(destination, next_hop)
+    }
+
+    /// Next-hop determination (RFC 4861 §5.2): the neighbor to which packets for `destination` go
+    /// first, a unicast address. `None` when no route leads there.
+    pub fn next_hop(&mut self, now: Instant, destination: Ipv6Addr) -> Option<Ipv6Addr> {
+        if let Some(next_hop) = self.destinations.next_hop(destination) {
+            return Some(next_hop);
+        }
+        self.find_next_hop(now, destination)
+    }
+
+    #[cold]
+    fn find_next_hop(&mut self, now: Instant, destination: Ipv6Addr) -> Option<Ipv6Addr> {
+        let now = self.advance(now);
+        let next_hop = if self.lists.is_on_link(destination) {
+            destination
+        } else {
+            let neighbors = &self.neighbors;
+            let is_reachable = |router| is_reachable(neighbors, router);
+            let spread = self.spread_of(destination);
+            let chosen = self.lists.choose(destination, spread, is_reachable)?;
+            if chosen.taken.is_none() {
+                // The choice is not remembered: the next packet tries another router.
+                self.lists.next_turn();
+                return Some(chosen.router);
+            }
+            let probe = self
+                .lists
+                .router_to_probe(now, destination, &chosen, is_reachable);
+            if let Some(router) = probe {
+                // RFC 4191 §3.5 SHOULD (probe): one solicitation; nothing waits for the answer.
+                let _ = self.neighbors.resolve(now, router, None);
+            }
+            chosen.router
+        };
+        if self.destinations.insert(destination, next_hop) {
+            self.stats.destinations_evicted += 1;
+        }
+        Some(next_hop)
+    }
+
+    /// The present first hop, without a trace.
+    pub(super) fn first_hop(&self, destination: Ipv6Addr) -> Option<Ipv6Addr> {
+        if let Some(next_hop) = self.destinations.peek(destination) {
+            return Some(next_hop);
+        }
+        if self.lists.is_on_link(destination) {
+            return Some(destination);
+        }
+        let is_reachable = |router| is_reachable(&self.neighbors, router);
+        let spread = self.spread_of(destination);
+        let chosen = self.lists.choose(destination, spread, is_reachable)?;
+        Some(chosen.router)
+    }
+
+    fn spread_of(&self, destination: Ipv6Addr) -> Option<u64> {
+        let spread = self.config.load_sharing;
+        spread.then(|| self.spread.hash_one(destination))
+    }
+
+    /// Sends an IPv6 packet of this node. [`Sent::Now`] leaves it to the caller to put it on the
+    /// link.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; the packet is where it was.
+    pub fn send(&mut self, now: Instant, packet: &mut PacketBuf) -> Result<Sent, SendError> {
+        let destination = Ipv6Packet::parse(packet.as_slice())?.destination();
+        if destination.is_multicast() {
+            return Ok(Sent::Now(MacAddr::for_ipv6_multicast(destination)));
+        }
+        let Some(next_hop) = self.next_hop(now, destination) else {
+            self.stats.no_route += 1;
+            return Err(SendError::NoRoute);
+        };
+        self.send_via(now, next_hop, packet)
+    }
+
+    /// Sends an IPv6 packet to a neighbor that the caller has chosen, as a router does.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; the packet is where it was.
+    pub fn send_via(
+        &mut self,
+        now: Instant,
+        next_hop: Ipv6Addr,
+        packet: &mut PacketBuf,
+    ) -> Result<Sent, SendError> {
+        let source = Ipv6Packet::parse(packet.as_slice())?.source();
+        match self.neighbors.resolve(now, next_hop, Some(source)) {
+            Resolution::Ready(link_address) => Ok(Sent::Now(link_address)),
+            Resolution::Waiting => {
+                let taken = core::mem::take(packet);
+                match self.neighbors.enqueue(next_hop, taken) {
+                    Ok(()) => Ok(Sent::Queued),
+                    Err(refused) => {
+                        *packet = refused;
+                        Err(SendError::QueueFull)
+                    }
+                }
+            }
+            Resolution::Refused => {
+                self.stats.neighbors_full += 1;
+                Err(SendError::NeighborsFull)
+            }
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.addresses.handle_timeout(now);
+        self.neighbors.handle_timeout(now);
+        self.solicitor.handle_timeout(now, &mut *self.random);
+        while let Some(prefix) = self.lists.expired_prefix(now) {
+            self.destinations.forget_selected();
+            self.push_event(Event::PrefixRemoved(prefix));
+        }
+        while let Some(route) = self.lists.expired_route(now) {
+            self.route_is_gone(&route);
+        }
+        while let Some(parameter) = self.parameters.expired(now) {
+            self.push_event(Event::ParameterRemoved(parameter));
+        }
+        while let Some(entry) = self.delayed.first_entry()
+            && entry.key().0 <= now
+        {
+            let advertisement = entry.remove();
+            self.send_advertisement(now, advertisement);
+        }
+        self.run_announcements(now);
+        if self.redraw.is_some_and(|redraw| redraw <= now) {
+            self.set_base_reachable_time(self.base_reachable_time);
+            self.redraw = Some(now + REDRAW_INTERVAL).filter(|&redraw| redraw > now);
+        }
+        self.settle();
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [
+            self.addresses.poll_timeout(),
+            self.neighbors.poll_timeout(),
+            self.solicitor.deadline,
+            self.lists.deadline,
+            self.parameters.deadline,
+            self.delayed.first_key_value().map(|(&(at, _), _)| at),
+            self.announcements.map(|(_, at)| at),
+            self.redraw,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// What has happened, oldest first.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The interface's own link-layer address.
+    pub const fn link_address(&self) -> MacAddr {
+        self.config.address.link_layer
+    }
+
+    /// The configuration.
+    pub const fn config(&self) -> &InterfaceConfig {
+        &self.config
+    }
+
+    /// The addresses.
+    pub const fn addresses(&self) -> &AddressTable {
+        &self.addresses
+    }
+
+    /// The neighbor cache.
+    pub const fn neighbors(&self) -> &NeighborCache<Ipv6Addr> {
+        &self.neighbors
+    }
+
+    /// The prefix list, without the link-local prefix, which is always on it.
+    pub fn prefixes(&self) -> &[OnLinkPrefix] {
+        &self.lists.prefixes
+    }
+
+    /// The default router list and the routes of RFC 4191: the former are those to
+    /// [`Ipv6Prefix::ALL`].
+    pub fn routes(&self) -> &[Route] {
+        &self.lists.routes
+    }
+
+    /// The default routers.
+    pub fn default_routers(&self) -> impl Iterator<Item = &Route> {
+        let routes = self.lists.routes.iter();
+        routes.filter(|route| route.prefix == Ipv6Prefix::ALL)
+    }
+
+    /// What routers tell about the network: what, who, and until when (`None` for ever).
+    pub fn parameters(&self) -> impl Iterator<Item = (&Parameter, Ipv6Addr, Option<Instant>)> {
+        self.parameters.iter()
+    }
+
+    /// Whether packets were sent to the destination lately, and not too many to others since.
+    pub fn is_known_destination(&self, destination: Ipv6Addr) -> bool {
+        self.destinations.contains(destination)
+    }
+
+    /// Entries of the destination cache.
+    pub fn destinations(&self) -> usize {
+        self.destinations.len()
+    }
+
+    /// The largest packet of the link, in octets, as configured or advertised.
+    pub const fn link_mtu(&self) -> u32 {
+        self.link_mtu
+    }
+
+    /// CurHopLimit: the hop limit for packets.
+    pub const fn hop_limit(&self) -> u8 {
+        self.hop_limit
+    }
+
+    /// Counters.
+    pub const fn stats(&self) -> &InterfaceStats {
+        &self.stats
+    }
+
+    /// The latest time seen.
+    pub(super) fn advance(&mut self, now: Instant) -> Instant {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
+    pub(super) fn set_base_reachable_time(&mut self, base: Duration) {
+        self.base_reachable_time = base;
+        let drawn = reachable_time(base, &mut *self.random);
+        self.neighbors.set_reachable_time(drawn);
+    }
+
+    pub(super) fn set_retrans_timer(&mut self, retrans_timer: Duration) {
+        self.neighbors.set_retrans_timer(retrans_timer);
+        self.addresses.set_retrans_timer(retrans_timer);
+    }
+
+    /// Draws a random time up to the configured one for an anycast answer.
+    pub(super) fn anycast_delay(&mut self) -> Duration {
+        below(self.config.max_anycast_delay, &mut *self.random)
+    }
+
+    fn run_announcements(&mut self, now: Instant) {
+        while let Some((left, at)) = self.announcements
+            && at <= now
+        {
+            let next = now + self.neighbors.timing().retrans_timer;
+            // RFC 4861 §7.2.6 MUST (interval): at least RetransTimer lies between two of them.
+            self.announcements = (left > 1 && next > now).then_some((left - 1, next));
+            let usable = self.addresses.iter().filter(|it| it.is_usable());
+            let targets: alloc::vec::Vec<_> = usable
+                .map(|it| Advertisement::unsolicited(it.address(), !it.is_anycast()))
+                .collect();
+            for advertisement in targets {
+                self.queue_advertisement(advertisement);
+            }
+        }
+    }
+
+    /// Takes in what the parts have to say.
+    pub(super) fn settle(&mut self) {
+        while let Some(event) = self.addresses.poll_event() {
+            self.push_event(Event::Address(event));
+        }
+        while let Some(event) = self.neighbors.poll_event() {
+            match event {
+                NeighborEvent::Unreachable { address } => {
+                    // RFC 4861 §7.3.3 SHOULD: next-hop determination is performed again.
+                    self.destinations.forget_redirects_to(address);
+                    if self.lists.is_router(address) {
+                        self.destinations.forget_selected();
+                    }
+                }
+                NeighborEvent::Resolved { address, .. } if self.lists.is_router(address) => {
+                    self.neighbors.set_pinned(address, true);
+                    self.destinations.forget_selected();
+                }
+                NeighborEvent::NoRouter { address } => self.router_is_gone(address),
+                _ => {}
+            }
+            self.push_event(Event::Neighbor(event));
+        }
+    }
+
+    /// RFC 4861 §7.2.5: a neighbor that was a router is none any more.
+    // RFC 4861 §7.2.5 MUST (router-to-host): it leaves the default router list, and the destination
+    // cache is brought up to date.
+    fn router_is_gone(&mut self, router: Ipv6Addr) {
+        while let Some(route) = self.lists.route_through(router) {
+            self.route_is_gone(&route);
+        }
+        self.destinations.forget_redirects_to(router);
+    }
+
+    /// An entry has left the lists.
+    pub(super) fn route_is_gone(&mut self, route: &Route) {
+        let (prefix, router) = (route.prefix, route.router);
+        // RFC 4861 §6.3.5 MUST (destinations): entries that used the router find another.
+        self.destinations.forget_selected();
+        if !self.lists.is_router(router) {
+            self.neighbors.set_pinned(router, false);
+        }
+        self.push_event(if prefix == Ipv6Prefix::ALL {
+            Event::DefaultRouterRemoved { router }
+        } else {
+            Event::RouteRemoved { prefix, router }
+        });
+    }
+
+    pub(super) fn push_event(&mut self, event: Event) {
+        if self.events.len() >= self.config.limits.max_events {
+            self.events.pop_front();
+            self.stats.events_dropped += 1;
+        }
+        self.events.push_back(event);
+    }
+}
+
+/// RFC 4861 §6.3.6: reachable, or probably so, is any state but INCOMPLETE.
+fn is_reachable(neighbors: &NeighborCache<Ipv6Addr>, router: Ipv6Addr) -> bool {
+    let neighbor = neighbors.get(router);
+    neighbor.is_some_and(|neighbor| neighbor.state().is_usable())
+}
+
+impl fmt::Debug for Interface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interface")
+            .field("link_address", &self.link_address())
+            .field("addresses", &self.addresses)
+            .field("neighbors", &self.neighbors.len())
+            .field("routes", &self.lists.routes)
+            .finish_non_exhaustive()
+    }
+}
