@@ -1,1 +1,51 @@
 //! The router side of Neighbor Discovery: advertisements, redirects, proxying.
+//!
+//! | for | see |
+//! |---|---|
+//! | sending Router Advertisements, and watching those of others | [`Advertiser`] |
+//! | whether a forwarded packet deserves a redirect, and writing it | [`Redirector`] |
+//! | answering for addresses of others | [`Proxy`] |
+//!
+//! Each is a machine of its own, for one interface, that writes IPv6 packets; who owns it puts the
+//! link header in front, for the address that [`Transmit`] names.
+
+mod advertise;
+mod advertise_config;
+mod consistency;
+mod proxy;
+mod redirect;
+
+pub use advertise::{
+    Advertiser, AdvertiserDiscard, AdvertiserEvent, AdvertiserState, AdvertiserStats,
+};
+pub use advertise_config::{
+    AdvertisedDns, AdvertisedPref64, AdvertisedPrefix, AdvertisedRoute, AdvertisedSearchList,
+    AdvertiserConfig, AdvertiserConfigError, Lifetime,
+};
+pub use consistency::{Inconsistency, inconsistencies};
+pub use proxy::{Proxy, ProxyConfig, ProxyConfigError, ProxyDiscard, ProxyStats};
+pub use redirect::{
+    BetterHop, RedirectContext, RedirectSilence, RedirectStats, Redirector, redirect_decision,
+};
+
+use core::net::Ipv6Addr;
+use packet_buffer::wire::MacAddr;
+
+/// Where a packet that a machine has written is to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Transmit {
+    /// The destination of the IPv6 header, which is on the link.
+    pub destination: Ipv6Addr,
+    /// Its link-layer address; `None` when it has to be resolved.
+    pub link_destination: Option<MacAddr>,
+}
+
+impl Transmit {
+    /// To a group, whose link-layer address follows from its address.
+    const fn to_group(group: Ipv6Addr) -> Self {
+        Self {
+            destination: group,
+            link_destination: Some(MacAddr::for_ipv6_multicast(group)),
+        }
+    }
+}
