@@ -64,15 +64,8 @@ pub use selection::{
 pub use slaac::{AdvertisedPrefix, PrefixDiscard};
 pub use table::{AddError, AddressEvent, AddressTable, GroupChange, ManualAddress, RemovalReason};
 
+use crate::wire::solicited_node;
 use core::net::Ipv6Addr;
-
-/// The solicited-node multicast group of an address: ff02::1:ff00:0/104 and its low 24 bits
-/// (RFC 4291 §2.7.1).
-pub const fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
-    let [.., a, b, c] = address.octets();
-    let high = 0xff00 | u16::from_be_bytes([0, a]);
-    Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, high, u16::from_be_bytes([b, c]))
-}
 
 /// Whether `address` lies in fe80::/10.
 pub const fn is_link_local(address: Ipv6Addr) -> bool {

@@ -494,9 +494,10 @@ impl AddressTable {
 
     /// From no time at all to `longest`, both among them.
     pub(super) fn random_delay(&mut self, longest: Duration) -> Duration {
-        let micros = u32::try_from(longest.as_micros()).unwrap_or(u32::MAX);
-        let micros = self.random.below(micros.saturating_add(1));
-        Duration::from_micros(u64::from(micros))
+        // Multiply and shift: what that leaves uneven is below one part in 2^32 for any lifetime.
+        let span = longest.as_micros().min(1 << 48) + 1;
+        let micros = (u128::from(self.random.next_u64()) * span) >> 64;
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
     /// The link-local address of this attempt.
