@@ -1,5 +1,14 @@
 //! Addresses of an interface, by RFC: 4862, 4429, 7527, 7217, 8981, 6724 and those they stand on.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::std_instead_of_alloc,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
 #[path = "addresses/attacks.rs"]
 mod attacks;
 #[path = "addresses/identifiers.rs"]

@@ -61,6 +61,7 @@ impl InterfaceIdentifier {
 
     /// Whether the identifier must not be generated: the subnet-router anycast address, those of
     /// IANA's Ethernet block, the reserved subnet anycast addresses (RFC 5453 and its registry).
+    // RFC 5453 §3 MUST: reserved identifiers are not used for autoconfigured addresses.
     pub const fn is_reserved(self) -> bool {
         matches!(
             self.0,

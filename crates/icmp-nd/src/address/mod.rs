@@ -64,7 +64,7 @@ pub use selection::{
 pub use slaac::{AdvertisedPrefix, PrefixDiscard};
 pub use table::{AddError, AddressEvent, AddressTable, GroupChange, ManualAddress, RemovalReason};
 
-use crate::wire::solicited_node;
+pub use crate::wire::solicited_node;
 use core::net::Ipv6Addr;
 
 /// Whether `address` lies in fe80::/10.

@@ -255,6 +255,7 @@ impl AddressTable {
         let Some(known) = self.prefix_of(prefix.network()) else {
             return;
         };
+        // RFC 8981 §3.4 MUST (advance): none is made whose preferred lifetime is within REGEN_ADVANCE.
         if known.temporary_suppressed || !lasts(known.preferred_until) {
             return;
         }

@@ -544,7 +544,7 @@ mod section_5_5_4 {
     fn one_late_call_does_it_all() {
         let mut bench = Bench::up(config());
         bench.advertise(PREFIX, 200, 100).unwrap();
-        bench.now = bench.now + secs(10_000);
+        bench.now += secs(10_000);
         bench.table.handle_timeout(bench.now);
         bench.drain();
         assert_eq!(bench.state(GLOBAL), None);
