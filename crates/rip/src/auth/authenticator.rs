@@ -60,10 +60,14 @@ pub struct AuthOptions {
     /// out with a number near the end. In seconds for senders that use the time: allow for how
     /// long one may be away. Default: `None`, any distance.
     pub max_jump: Option<u32>,
-    /// Whether 0 is accepted of a neighbour that is gone, as RFC 4822 §3.2.2 has it for routers
+    /// Whether 0 is accepted of a neighbour that is gone, as RFC 2082 §3.2.2 has it for routers
     /// that forgot their number. It lets old messages be replayed from then on, so switch it off
     /// where no such router is. Default: true.
     pub accept_zero_when_lost: bool,
+    /// Whether the field "authentication data length" counts the four octets in front of the
+    /// data as well, for neighbours that want it so. RFC 4822 §2.1 counts the data alone, which is
+    /// the default; both are accepted.
+    pub length_counts_trailer: bool,
 }
 
 impl Default for AuthOptions {
@@ -73,6 +77,7 @@ impl Default for AuthOptions {
             max_neighbours: 256,
             max_jump: None,
             accept_zero_when_lost: true,
+            length_counts_trailer: false,
         }
     }
 }
@@ -82,7 +87,7 @@ impl Default for AuthOptions {
 #[non_exhaustive]
 pub enum AuthEvent {
     /// The time of all keys is over; this one, the last, stays in use until a new one is set up
-    /// (RFC 4822 §4.3).
+    /// (RFC 2082 §4.3).
     LastKeyExpired {
         /// Its id.
         key_id: u8,
@@ -181,7 +186,7 @@ impl Authenticator {
             Authentication::Cryptographic(keys) => {
                 let chosen = keys.for_sending(now).ok_or(SealError::NoKey)?;
                 let (key, expired) = (chosen.key, chosen.expired);
-                // RFC 4822 §2.1 MUST (not-decreasing): a number is never below the last.
+                // RFC 4822 §2 MUST (not-decreasing): a number is never below the last.
                 let sequence_number = self.sent.max(self.clock(now));
                 if sequence_number == u32::MAX {
                     return Err(SealError::SequenceExhausted);
@@ -192,11 +197,17 @@ impl Authenticator {
                     length,
                     limit: usize::from(u16::MAX),
                 })?;
+                let counted = if self.options.length_counts_trailer {
+                    CryptographicAuthentication::TRAILER_LEN
+                } else {
+                    0
+                };
+                let data_length = key.algorithm.digest_length() + counted;
                 let mut entry = [0; ENTRY_LEN];
                 entry_head(&mut entry, AuthenticationType::CRYPTOGRAPHIC);
                 NetworkEndian::write_u16(&mut entry[4..6], length);
                 entry[6] = key.id;
-                entry[7] = key.algorithm.data_length_field();
+                entry[7] = u8::try_from(data_length).unwrap_or(u8::MAX);
                 NetworkEndian::write_u32(&mut entry[8..12], sequence_number);
                 emit_behind(header, &entry, packet)?;
                 packet.append_slice(&[0xff, 0xff, 0, 1]);

@@ -1,4 +1,4 @@
-//! The digests (RFC 4822 §2.4, §2.5).
+//! The digests (RFC 2082 §3.2.1, RFC 4822 §2.5).
 
 use super::{Algorithm, Key, LongKeys};
 use hmac::{Hmac, KeyInit, Mac};
@@ -56,7 +56,7 @@ pub(super) fn compute(key: &Key, covered: &[u8]) -> Digest {
     }
 }
 
-// RFC 4822 §2.4 MUST (md5): over message and secret, which is padded with zeroes to 16 octets.
+// RFC 2082 §3.2.1 MUST (digest): over message and secret, which is padded with zeroes to 16 octets.
 fn keyed_md5(secret: &[u8], covered: &[u8]) -> Digest {
     let mut padded = Zeroizing::new([0; 16]);
     for (octet, from) in padded.iter_mut().zip(secret) {

@@ -74,7 +74,7 @@ pub enum KeyError {
     /// A secret has no octets.
     #[error("a secret of no octets is none")]
     EmptySecret,
-    /// A password, or a secret for keyed MD5, has more than 16 octets (RFC 2453 §4.1, RFC 4822 §2.4).
+    /// A password, or a secret for keyed MD5, has more than 16 octets (RFC 2453 §4.1, RFC 2082 §3.2.1).
     #[error("a secret of {length} octets is longer than the 16 that there is room for")]
     SecretTooLong {
         /// Octets of the secret.

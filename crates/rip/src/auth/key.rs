@@ -32,7 +32,7 @@ impl fmt::Debug for Secret {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// MD5 over the message and the secret, padded with zeroes to 16 octets (RFC 2082, RFC 4822 §2.4).
+    /// MD5 over the message and the secret, padded with zeroes to 16 octets (RFC 2082 §3.2.1).
     KeyedMd5,
     /// HMAC-SHA-1 (RFC 4822 §2.5).
     HmacSha1,
@@ -62,20 +62,6 @@ impl Algorithm {
     pub const fn digest_length(self) -> usize {
         match self {
             Self::KeyedMd5 => 16,
-            Self::HmacSha1 => 20,
-            Self::HmacSha224 => 28,
-            Self::HmacSha256 => 32,
-            Self::HmacSha384 => 48,
-            Self::HmacSha512 => 64,
-        }
-    }
-
-    /// What the field "authentication data length" says. It counts the trailer's first four
-    /// octets for keyed MD5 and not for HMAC, as BIRD does; both readings are accepted.
-    #[inline]
-    pub(super) const fn data_length_field(self) -> u8 {
-        match self {
-            Self::KeyedMd5 => 20,
             Self::HmacSha1 => 20,
             Self::HmacSha224 => 28,
             Self::HmacSha256 => 32,
@@ -248,7 +234,7 @@ impl KeyChain {
 
     /// The key to send with: of those valid, the one whose lifetime began last; of equals, the one
     /// listed last. When all are over, the one that ended last.
-    // RFC 4822 §4.1 MUST (newest): the key that became valid last is sent with.
+    // RFC 2082 §4.2 MUST (newest): the key that became valid last is sent with.
     pub(super) fn for_sending(&self, now: Instant) -> Option<Chosen<'_>> {
         let valid = self.keys.iter().filter(|key| key.send.contains(now));
         if let Some(key) = valid.max_by_key(|key| key.send.from) {
@@ -280,7 +266,7 @@ impl KeyChain {
         self.keys.iter().find(|key| key.id == id)
     }
 
-    // RFC 4822 §4.3 MUST (last-key): the last key stays when its time is over; there is no way
+    // RFC 2082 §4.3 MUST (last-key): the last key stays when its time is over; there is no way
     // back to no authentication.
     fn last_to_end(&self, now: Instant, lifetime: impl Fn(&Key) -> Lifetime) -> Option<Chosen<'_>> {
         let over = self.keys.iter().filter(|key| lifetime(key).is_over(now));

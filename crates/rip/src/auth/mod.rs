@@ -7,7 +7,7 @@
 //!
 //! * **Keys.** A [`KeyChain`] holds keys with ids; each has a [`Lifetime`] for sending and one for
 //!   accepting. The key whose lifetime began last is sent with, all that are valid are accepted.
-//!   When the last key has expired it stays in use, and an [`AuthEvent`] warns (RFC 4822 §4.3).
+//!   When the last key has expired it stays in use, and an [`AuthEvent`] warns (RFC 2082 §4.3).
 //! * **Sequence numbers.** They are seconds since 1970, if the caller says when its clock's epoch was, and never
 //!   decrease. Of each neighbour and key the greatest number is kept; lower ones are replays. What has
 //!   to outlive a restart is a [`SequenceState`].

@@ -50,7 +50,7 @@ pub(super) struct Received {
 
 impl Received {
     /// Whether a message with this number may be accepted, if its digest matches.
-    // RFC 4822 §3.2.2 MUST (sequence): below the last is discarded, the same is not.
+    // RFC 2082 §3.2.2 MUST (sequence): below the last is discarded, the same is not.
     pub(super) fn check(
         &self,
         from: (Ipv4Addr, u8),
@@ -60,7 +60,7 @@ impl Received {
         match self.last.get(&from) {
             None if self.last.len() < limits.max_neighbours || self.can_forget() => Ok(()),
             None => Err(Refused::Full),
-            // RFC 4822 §3.2.2 MUST (zero): what lost its memory starts at zero; that counts
+            // RFC 2082 §3.2.2 MUST (zero): what lost its memory starts at zero; that counts
             // only once it is believed to be gone.
             Some(last) if received == 0 && last.lost && limits.accept_zero_when_lost => Ok(()),
             Some(&Last {

@@ -6,7 +6,7 @@ use packet_buffer::ParseError;
 packet_buffer::code_points! {
     /// How a message is authenticated.
     pub struct AuthenticationType(u16) {
-        /// What ends a message with cryptographic authentication: digest follows (RFC 4822 §2.2).
+        /// What ends a message with cryptographic authentication: digest follows (RFC 2082 §3.1).
         TRAILER = 1 => "trailer",
         /// A password in the clear (RFC 2453 §4.1).
         PASSWORD = 2 => "password",
@@ -27,7 +27,7 @@ pub enum Authentication<'a> {
     Unknown(AuthenticationType, &'a [u8; 16]),
 }
 
-/// The entry and the trailer of cryptographic authentication (RFC 4822 §2.1, §2.2).
+/// The entry and the trailer of cryptographic authentication (RFC 4822 §2.1).
 ///
 /// ```text
 ///  first entry
@@ -77,7 +77,7 @@ impl<'a> CryptographicAuthentication<'a> {
                 trailer.len(),
             ));
         };
-        // RFC 4822 §2.2 MUST (trailer-marker): the trailer starts with 0xffff and 1.
+        // RFC 2082 §3.1 MUST (trailer-marker): the trailer starts with 0xffff and 1.
         if *marker != [0xff, 0xff, 0, 1] {
             return Err(ParseError::bad_value(
                 "authentication trailer",
@@ -85,7 +85,7 @@ impl<'a> CryptographicAuthentication<'a> {
                 u32::from_be_bytes(*marker),
             ));
         }
-        // RFC 4822 leaves open whether the length counts the marker: both are in use.
+        // RFC 4822 §2.1: the length is that of the data; some senders count the marker as well.
         if data.len() != data_length && trailer.len() != data_length {
             return Err(ParseError::bad_length(
                 "authentication data length",

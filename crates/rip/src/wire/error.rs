@@ -9,10 +9,10 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum MessageError {
-    /// The version is 0, or in RIPng anything but 1 (RFC 2453 §4.6, RFC 2080 §2.1).
+    /// The version is 0, or in RIPng anything but 1 (RFC 1058 §3.4, RFC 2080 §2.1).
     #[error("version {0} is not one to listen to")]
     Version(u8),
-    /// A RIP-1 message has something in a field that is zero in RIP-1 (RFC 1058 §3.1, §3.4.2).
+    /// A RIP-1 message has something in a field that is zero in RIP-1 (RFC 1058 §3.4).
     #[error("a field that must be zero in version 1 is not")]
     MustBeZero,
     /// The command is none that this version acts on (RFC 2453 §3.6: obsolete ones are ignored).

@@ -98,7 +98,7 @@ impl<'a> RipMessage<'a> {
         Command(self.header[0])
     }
 
-    /// 1 or 2; greater ones are read as 2 (RFC 2453 §4.6).
+    /// 1 or 2; greater ones are read as 2 (RFC 2453 §5).
     #[inline]
     pub fn version(&self) -> u8 {
         self.header[1]
@@ -155,7 +155,7 @@ impl<'a> RipMessage<'a> {
     #[inline]
     pub fn check(&self, limit: usize) -> Result<(), MessageError> {
         let (command, version) = (self.command(), self.version());
-        // RFC 1058 §3.1 MUST (version-0): such messages are ignored.
+        // RFC 1058 §3.4 MUST (version-0): such messages are ignored.
         if version == 0 {
             return Err(MessageError::Version(version));
         }
@@ -164,13 +164,14 @@ impl<'a> RipMessage<'a> {
         if !matches!(command, Command::REQUEST | Command::RESPONSE) && self.update.is_none() {
             return Err(MessageError::Command(command));
         }
-        // RFC 2453 §4.6 MUST (version-1): a version 1 message with such a field is discarded;
-        // in later versions the fields mean something, or are ignored.
+        // RFC 2453 §5 MUST (version-1): a version 1 message with such a field is discarded; one of
+        // a later version is not.
         if version == VERSION_1
             && (self.must_be_zero() != 0 || !self.entries().all(|entry| entry.is_clean_v1()))
         {
             return Err(MessageError::MustBeZero);
         }
+        // RFC 2453 §3.6 MUST (25-entries): a message has from 1 to 25.
         let count = self.entries.len() + usize::from(self.authentication.is_some());
         if count > limit {
             return Err(MessageError::TooManyEntries { count, limit });
