@@ -237,14 +237,23 @@ impl PathMtuCache {
     /// When the configuration makes no sense.
     pub fn new(config: Config, random: &mut dyn RandomSource) -> Result<Self, ConfigError> {
         config.check()?;
-        Ok(Self {
+        Ok(Self::unchecked(config, random))
+    }
+
+    /// An empty cache with the default configuration.
+    pub fn with_defaults(random: &mut dyn RandomSource) -> Self {
+        Self::unchecked(Config::default(), random)
+    }
+
+    fn unchecked(config: Config, random: &mut dyn RandomSource) -> Self {
+        Self {
             config,
             latest: Instant::ZERO,
             entries: new_map(random),
             expiry: [BTreeSet::new(), BTreeSet::new()],
             events: VecDeque::new(),
             stats: Stats::default(),
-        })
+        }
     }
 
     /// How long packets on the path may be, when its first link takes `link_mtu` octets.

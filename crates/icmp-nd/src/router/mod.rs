@@ -5,15 +5,21 @@
 //! | sending Router Advertisements, and watching those of others | [`Advertiser`] |
 //! | whether a forwarded packet deserves a redirect, and writing it | [`Redirector`] |
 //! | answering for addresses of others | [`Proxy`] |
+//! | a small router of all of these, that forwards between Ethernet links | [`Router`] |
 //!
-//! Each is a machine of its own, for one interface, that writes IPv6 packets; who owns it puts the
-//! link header in front, for the address that [`Transmit`] names.
+//! The first three are machines of their own, for one interface, that write IPv6 packets; who owns
+//! one puts the link header in front, for the address that [`Transmit`] names.
 
 mod advertise;
 mod advertise_config;
 mod consistency;
+mod deliver;
+mod forward;
+mod node;
+mod node_config;
 mod proxy;
 mod redirect;
+mod routes;
 
 pub use advertise::{
     Advertiser, AdvertiserDiscard, AdvertiserEvent, AdvertiserState, AdvertiserStats,
@@ -23,10 +29,16 @@ pub use advertise_config::{
     AdvertiserConfig, AdvertiserConfigError, Lifetime,
 };
 pub use consistency::{Inconsistency, inconsistencies};
+pub use node::Router;
+pub use node_config::{
+    ForwardReason, RouterConfig, RouterConfigError, RouterDiscard, RouterEvent, RouterInterface,
+    RouterStats,
+};
 pub use proxy::{Proxy, ProxyConfig, ProxyConfigError, ProxyDiscard, ProxyStats};
 pub use redirect::{
     BetterHop, RedirectContext, RedirectSilence, RedirectStats, Redirector, redirect_decision,
 };
+pub use routes::{RouteTable, RouteTarget};
 
 use core::net::Ipv6Addr;
 use packet_buffer::wire::MacAddr;

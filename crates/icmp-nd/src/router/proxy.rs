@@ -150,6 +150,11 @@ impl Proxy {
         self.outgoing.retain(stays);
     }
 
+    /// Changes the source of the answers; while it is unspecified, none is given.
+    pub fn set_source(&mut self, source: Ipv6Addr) {
+        self.config.source = source;
+    }
+
     /// Whether the proxy answers for `target`.
     pub fn answers_for(&self, target: Ipv6Addr) -> bool {
         // Prefixes that hold an address are prefixes of it: at most one of each length.
@@ -204,7 +209,7 @@ impl Proxy {
         let NdMessage::NeighborSolicitation(solicitation) = message.message() else {
             return Err(ProxyDiscard::NotASolicitation);
         };
-        if !is_target {
+        if !is_target || self.config.source.is_unspecified() {
             return Err(ProxyDiscard::NotProxied);
         }
         let target = solicitation.target();
