@@ -120,6 +120,19 @@ impl Listener {
         }
     }
 
+    /// The link has gone down, or IPv6 is off: nothing is told any more, what queriers have said is
+    /// forgotten, and the interface has no link-local address. The groups stay, and are told when there
+    /// is one again.
+    pub fn reset(&mut self) {
+        self.set_compatibility(Compatibility::V1 {
+            until: Instant::MAX,
+        });
+        self.set_compatibility(Compatibility::V2);
+        self.robustness = self.config.robustness;
+        self.query_interval = self.config.query_interval;
+        (self.source, self.last_response) = (None, None);
+    }
+
     /// Starts listening to all that is sent to a group.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! Configuration of an interface.
 
 use crate::address::{AddressConfig, AddressConfigError};
+use crate::mld::{ListenerConfig, ListenerConfigError};
 use crate::neighbor::{NeighborConfig, NeighborConfigError, RateLimit};
 use crate::validation::NdLimits;
 use core::time::Duration;
@@ -23,6 +24,8 @@ pub struct InterfaceConfig {
     pub address: AddressConfig,
     /// The neighbor cache.
     pub neighbor: NeighborConfig,
+    /// The groups that routers and switches are told of.
+    pub listener: ListenerConfig,
     /// Host or router. Default: host.
     pub role: Role,
     /// The largest IPv6 packet of the link, in octets, 1280 at least; a router can advertise less.
@@ -144,6 +147,7 @@ impl InterfaceConfig {
         Self {
             address: AddressConfig::new(link_layer),
             neighbor: NeighborConfig::default(),
+            listener: ListenerConfig::default(),
             role: Role::Host,
             link_mtu: 1500,
             hop_limit: 64,
@@ -187,6 +191,9 @@ pub enum InterfaceConfigError {
     /// The neighbor cache's part.
     #[error("neighbor: {0}")]
     Neighbor(#[from] NeighborConfigError),
+    /// The multicast listener's part.
+    #[error("listener: {0}")]
+    Listener(#[from] ListenerConfigError),
     /// A link of less than 1280 octets cannot carry IPv6.
     #[error("link_mtu: {0} octets are less than 1280")]
     LinkMtu(u32),

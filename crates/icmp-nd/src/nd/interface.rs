@@ -8,7 +8,8 @@ use super::routes::{Lists, OnLinkPrefix, Route};
 use super::solicitor::{Solicitor, below};
 use super::transmit::Advertisement;
 use super::{ALL_NODES, ALL_ROUTERS};
-use crate::address::{AddError, AddressTable, ManualAddress, solicited_node};
+use crate::address::{AddError, AddressTable, GroupChange, ManualAddress, solicited_node};
+use crate::mld::Listener;
 use crate::neighbor::{NeighborCache, NeighborEvent, Resolution, TokenBucket, reachable_time};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -95,6 +96,7 @@ pub struct Interface {
     pub(super) random: Box<dyn RandomSource + Send>,
     pub(super) addresses: AddressTable,
     pub(super) neighbors: NeighborCache<Ipv6Addr>,
+    pub(super) listener: Listener,
     pub(super) lists: Lists,
     pub(super) destinations: Destinations,
     pub(super) parameters: Parameters,
@@ -138,11 +140,13 @@ impl Interface {
         let limits = config.limits;
         let addresses =
             AddressTable::new(config.address.clone(), crate::random::fork(&mut random))?;
+        let listener = Listener::new(config.listener.clone(), crate::random::fork(&mut random))?;
         let mut neighbors = NeighborCache::new(config.neighbor, &mut random)?;
         neighbors.set_reachable_time(reachable_time(config.base_reachable_time, &mut random));
         Ok(Self {
             addresses,
             neighbors,
+            listener,
             lists: Lists::default(),
             destinations: Destinations::new(
                 limits.max_destinations,
@@ -179,6 +183,9 @@ impl Interface {
         let now = self.advance(now);
         self.forget();
         self.addresses.start(now);
+        if self.config.role == Role::Router {
+            self.update_group(ALL_ROUTERS);
+        }
         self.redraw = Some(now + REDRAW_INTERVAL);
         if self.config.role == Role::Host {
             self.solicitor.start(now, &mut *self.random);
@@ -193,10 +200,13 @@ impl Interface {
         self.addresses.stop(now);
         self.redraw = None;
         self.settle();
+        // What was left is not told: the link is down.
+        self.listener.reset();
     }
 
     fn forget(&mut self) {
         self.neighbors.clear();
+        self.listener.reset();
         self.lists.clear();
         self.destinations.clear();
         self.parameters.clear();
@@ -239,12 +249,16 @@ impl Interface {
         if !group.is_multicast() || self.groups.len() >= self.config.limits.max_groups {
             return false;
         }
-        self.groups.insert(group)
+        self.groups.insert(group);
+        self.update_group(group);
+        true
     }
 
     /// Listens to a group no longer. Says whether it did.
     pub fn leave(&mut self, group: Ipv6Addr) -> bool {
-        self.groups.remove(&group)
+        let left = self.groups.remove(&group);
+        self.update_group(group);
+        left
     }
 
     /// Answers solicitations for an address of another node, with its own link-layer address, as a
@@ -256,12 +270,16 @@ impl Interface {
         if self.proxied.len() >= self.config.limits.max_proxied {
             return false;
         }
-        self.proxied.insert(address)
+        self.proxied.insert(address);
+        self.update_group(solicited_node(address));
+        true
     }
 
     /// Answers for an address no longer. Says whether it did.
     pub fn remove_proxied(&mut self, address: Ipv6Addr) -> bool {
-        self.proxied.remove(&address)
+        let removed = self.proxied.remove(&address);
+        self.update_group(solicited_node(address));
+        removed
     }
 
     /// Enters a neighbor by configuration. False when there is no room.
@@ -436,6 +454,7 @@ impl Interface {
         let now = self.advance(now);
         self.addresses.handle_timeout(now);
         self.neighbors.handle_timeout(now);
+        self.listener.handle_timeout(now);
         self.solicitor.handle_timeout(now, &mut *self.random);
         while let Some(prefix) = self.lists.expired_prefix(now) {
             self.destinations.forget_selected();
@@ -466,6 +485,7 @@ impl Interface {
         [
             self.addresses.poll_timeout(),
             self.neighbors.poll_timeout(),
+            self.listener.poll_timeout(),
             self.solicitor.deadline,
             self.lists.deadline,
             self.parameters.deadline,
@@ -501,6 +521,11 @@ impl Interface {
     /// The neighbor cache.
     pub const fn neighbors(&self) -> &NeighborCache<Ipv6Addr> {
         &self.neighbors
+    }
+
+    /// The groups that routers and switches are told of.
+    pub const fn listener(&self) -> &Listener {
+        &self.listener
     }
 
     /// The prefix list, without the link-local prefix, which is always on it.
@@ -589,8 +614,31 @@ impl Interface {
         }
     }
 
+    /// Listens to a group, or not, as the addresses, the caller and the role demand.
+    fn update_group(&mut self, group: Ipv6Addr) {
+        if self.addresses.is_disabled() {
+            return;
+        }
+        if self.is_listening(group) {
+            // A group for which there is no room is not told; it is still listened to.
+            let _ = self.listener.join(self.latest, group);
+        } else {
+            self.listener.leave(self.latest, group);
+        }
+    }
+
     /// Takes in what the parts have to say.
     pub(super) fn settle(&mut self) {
+        if self.addresses.is_disabled() {
+            // Nothing is sent any more, nor told.
+            self.listener.reset();
+        }
+        while let Some(change) = self.addresses.poll_group() {
+            let (GroupChange::Join(group) | GroupChange::Leave(group)) = change;
+            self.update_group(group);
+        }
+        let source = self.addresses.usable_link_local();
+        self.listener.set_source(self.latest, source);
         while let Some(event) = self.addresses.poll_event() {
             self.push_event(Event::Address(event));
         }

@@ -7,13 +7,13 @@ use super::report::{Discard, Event};
 use super::transmit::Advertisement;
 use crate::address::{AdvertisementVerdict, SolicitationVerdict, SolicitedTarget};
 use crate::neighbor::{Actions, Advertised, State};
-use crate::validation::{self, ValidNd};
+use crate::validation::{self, MldError, ValidNd};
 use crate::wire::{NdMessage, NeighborAdvertisement, NeighborSolicitation, RouterSolicitation};
 use packet_buffer::Instant;
 use packet_buffer::wire::{Ipv6Packet, MacAddr, UpperLayer};
 
 impl Interface {
-    /// A Neighbor Discovery message has arrived: `packet` is for one of this interface's addresses or
+    /// A Neighbor Discovery or multicast listener message has arrived: `packet` is for one of this interface's addresses or
     /// groups, and carries `upper` behind its extension headers. One that was put together from
     /// fragments must not come here (RFC 6980).
     ///
@@ -41,6 +41,15 @@ impl Interface {
         packet: &Ipv6Packet<'_>,
         upper: &UpperLayer<'_>,
     ) -> Result<(), Discard> {
+        match validation::mld(packet, upper) {
+            Err(MldError::NotMld) => {}
+            Err(error) => return Err(Discard::InvalidListener(error)),
+            Ok(_) if self.addresses.is_disabled() => return Err(Discard::Disabled),
+            Ok(valid) => {
+                let result = self.listener.handle_input(now, &valid);
+                return result.map_err(Discard::Listener);
+            }
+        }
         let valid = validation::nd(packet, upper, &self.config.limits.message)?;
         if self.addresses.is_disabled() {
             return Err(Discard::Disabled);

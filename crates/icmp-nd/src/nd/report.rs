@@ -1,8 +1,9 @@
 //! What an interface tells: events, reasons to discard, counters.
 
 use crate::address::AddressEvent;
+use crate::mld::ListenerDiscard;
 use crate::neighbor::NeighborEvent;
-use crate::validation::{NdError, NdErrorCounters};
+use crate::validation::{MldError, NdError, NdErrorCounters};
 use crate::wire::{DomainName, RouterPreference};
 use alloc::string::String;
 use core::net::Ipv6Addr;
@@ -15,6 +16,12 @@ pub enum Discard {
     /// The message breaks a rule of RFC 4861 §6.1, §7.1 or §8.1.
     #[error(transparent)]
     Invalid(#[from] NdError),
+    /// A multicast listener message breaks a rule of RFC 3810 §6.2.
+    #[error(transparent)]
+    InvalidListener(MldError),
+    /// A multicast listener message that says nothing to a listener.
+    #[error(transparent)]
+    Listener(ListenerDiscard),
     /// A message for routers, and this is a host; or the other way round.
     #[error("the message is for the other role")]
     OtherRole,
@@ -158,6 +165,10 @@ pub struct InterfaceStats {
     pub neighbor_advertisements_sent: u64,
     /// Messages refused by the receive checks, by reason.
     pub invalid: NdErrorCounters,
+    /// [`Discard::InvalidListener`].
+    pub invalid_listener: u64,
+    /// [`Discard::Listener`].
+    pub listener: u64,
     /// [`Discard::OtherRole`].
     pub other_role: u64,
     /// [`Discard::SwitchedOff`].
@@ -220,6 +231,8 @@ impl InterfaceStats {
             Discard::Invalid(error) => return self.invalid.count(error),
             // Two counters, which the machine counts itself.
             Discard::RateLimited => return,
+            Discard::InvalidListener(_) => &mut self.invalid_listener,
+            Discard::Listener(_) => &mut self.listener,
             Discard::OtherRole => &mut self.other_role,
             Discard::SwitchedOff => &mut self.switched_off,
             Discard::NotTarget(_) => &mut self.not_target,

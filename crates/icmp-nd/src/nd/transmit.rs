@@ -39,7 +39,10 @@ impl Interface {
     /// and says to which link-layer address it goes. A packet that waited comes in a buffer of its
     /// own, which takes the place of `out`.
     pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<MacAddr> {
-        while self.addresses.poll_group().is_some() {}
+        // RFC 4862 §5.4.2 MUST (join): the groups are joined before the solicitation is sent.
+        if let Some(link_destination) = self.listener.poll_transmit(out) {
+            return Some(link_destination);
+        }
         while let Some(solicitation) = self.addresses.poll_transmit() {
             if self.write_dad_solicitation(&solicitation, out) {
                 return Some(MacAddr::for_ipv6_multicast(solicitation.destination));
