@@ -258,6 +258,7 @@ impl Listener {
                     self.stats.not_pending += 1;
                     return Err(ListenerDiscard::NotPending);
                 }
+                // RFC 2710 §4 MUST (suppress): another listener's report saves ours.
                 self.stats.suppressed += 1;
                 self.v1_event(now, group, V1Event::ReportReceived, None);
                 Ok(())
