@@ -1,1 +1,15 @@
 //! The option negotiation automaton (RFC 1661 §4).
+//!
+//! [`step`] is the table of RFC 1661 §4.1 as one pure function. An [`Endpoint`] is one end of a
+//! control protocol: it runs the table, with identifiers, the Restart timer and the counters, for
+//! the options of a [`Negotiation`], which says what is asked for and what is accepted.
+
+mod endpoint;
+mod negotiation;
+mod step;
+
+pub use endpoint::{
+    Discard, Endpoint, EndpointConfig, EndpointConfigError, EndpointStats, LayerEvent, Received,
+};
+pub use negotiation::{Judgement, Negotiation, Offer};
+pub use step::{Actions, Event, State, step};
