@@ -461,6 +461,7 @@ impl<N: Negotiation> Endpoint<N> {
             } else {
                 self.naks += u32::from(code == Code::CONFIGURE_NAK);
                 self.refusals += 1;
+                self.negotiation.refuse(&request, code, random);
             }
         }
         self.run_with(now, event, &cause, random);

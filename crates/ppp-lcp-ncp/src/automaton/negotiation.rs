@@ -67,6 +67,12 @@ pub trait Negotiation {
     /// The peer's request was acceptable as a whole, and is acknowledged: its values hold.
     fn accept(&mut self, request: &ConfigOptions<'_>);
 
+    /// The peer's request was not acceptable, and is answered with `answer`: a Configure-Nak or a
+    /// Configure-Reject.
+    fn refuse(&mut self, request: &ConfigOptions<'_>, answer: Code, random: &mut dyn RandomSource) {
+        let _ = (request, answer, random);
+    }
+
     /// The peer would like another value for an option, or one that we did not ask for.
     fn naked(&mut self, option: &Tlv<'_>, random: &mut dyn RandomSource);
 
