@@ -17,6 +17,7 @@ pub mod nd;
 pub mod neighbor;
 pub mod ping;
 pub mod pmtu;
+pub mod probe;
 pub mod query;
 mod random;
 pub mod reception;
