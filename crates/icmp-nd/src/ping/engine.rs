@@ -181,13 +181,15 @@ impl Pinger {
     /// Writes the next request into `out`, behind its headroom, and says where it goes.
     pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Transmit> {
         while let Some((index, sequence)) = self.to_send.pop_front() {
-            let Some(peer) = self.peers.get(index) else {
+            let Some(peer) = self.peers.get_mut(index) else {
                 continue;
             };
-            let Some(request) = peer.request(sequence) else {
+            peer.unsent = peer.unsent.saturating_sub(1);
+            let (target, request) = (peer.target, peer.request(sequence));
+            self.after_answer(index, self.latest);
+            let Some(request) = request else {
                 continue;
             };
-            let target = peer.target;
             out.clear();
             if self.write(&target, sequence, request.token, out).is_none() {
                 out.clear();
@@ -216,13 +218,7 @@ impl Pinger {
         self.events.pop_front()
     }
 
-    fn write(
-        &self,
-        target: &Target,
-        sequence: u32,
-        token: u64,
-        out: &mut PacketBuf,
-    ) -> Option<()> {
+    fn write(&self, target: &Target, sequence: u32, token: u64, out: &mut PacketBuf) -> Option<()> {
         let [_, _, high, low] = sequence.to_be_bytes();
         let sequence_number = u16::from_be_bytes([high, low]);
         let identifier = self.identifier;
@@ -269,7 +265,8 @@ impl Pinger {
         let Some(peer) = self.peers.get_mut(index) else {
             return;
         };
-        if peer.in_flight >= self.config.max_in_flight {
+        // Requests that nobody polls wait, and no more are made.
+        if peer.in_flight >= self.config.max_in_flight || peer.unsent >= self.config.max_in_flight {
             peer.stalled = true;
             peer.next_send = None;
             return;
@@ -278,6 +275,7 @@ impl Pinger {
         let token = self.random.next_u64();
         let due = peer.next_send.unwrap_or(now);
         let sequence = peer.push(now, token, self.config.window);
+        peer.unsent += 1;
         self.to_send.push_back((index, sequence));
         let more = self
             .config
@@ -315,10 +313,10 @@ impl Pinger {
     }
 
     fn go_on_if_stalled(&mut self, index: usize, now: Instant) {
-        let goes_on = self
-            .peers
-            .get(index)
-            .is_some_and(|peer| peer.stalled && peer.in_flight < self.config.max_in_flight);
+        let goes_on = self.peers.get(index).is_some_and(|peer| {
+            let most = self.config.max_in_flight;
+            peer.stalled && peer.in_flight < most && peer.unsent < most
+        });
         if goes_on {
             self.request_or_stall(index, now);
         }
@@ -330,6 +328,7 @@ impl Pinger {
         self.to_send.clear();
         for index in 0..self.peers.len() {
             if let Some(peer) = self.peers.get_mut(index) {
+                peer.unsent = 0;
                 peer.next_send = None;
                 peer.stalled = false;
             }
@@ -471,10 +470,10 @@ impl Pinger {
             return Err(Discard::WrongToken);
         }
         self.latest = now;
-        let first_difference =
-            self.config
-                .pattern
-                .first_difference(request.token, length, data);
+        let first_difference = self
+            .config
+            .pattern
+            .first_difference(request.token, length, data);
         let reply = Reply {
             target: TargetId(index),
             from,

@@ -51,12 +51,7 @@ impl Pattern {
     }
 
     /// Where `data` first differs from what was sent; `None` when it does not.
-    pub(super) fn first_difference(
-        &self,
-        token: u64,
-        length: usize,
-        data: &[u8],
-    ) -> Option<usize> {
+    pub(super) fn first_difference(&self, token: u64, length: usize, data: &[u8]) -> Option<usize> {
         let token = token.to_be_bytes();
         let wanted = |at| token.get(at).copied().unwrap_or_else(|| self.octet(at));
         let difference = data

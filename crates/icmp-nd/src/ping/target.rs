@@ -69,6 +69,8 @@ pub(super) struct Peer {
     /// The greatest sequence that was answered.
     highest_answered: u32,
     pub(super) in_flight: usize,
+    /// Requests that wait to be polled.
+    pub(super) unsent: usize,
     /// When the next request is due; `None` when there will be none, or while it waits for room.
     pub(super) next_send: Option<Instant>,
     /// Whether a request was due and waits for an answer or a timeout.
@@ -88,6 +90,7 @@ impl Peer {
             oldest: 1,
             highest_answered: 0,
             in_flight: 0,
+            unsent: 0,
             next_send: Some(first_send),
             stalled: false,
             timer: None,

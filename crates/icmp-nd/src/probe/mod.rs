@@ -9,9 +9,9 @@ pub use received::Received;
 pub(crate) use received::{Icmp, is_group, pseudo_header};
 pub use rtt::RttStats;
 
+use core::net::IpAddr;
 use packet_buffer::wire::{IpProtocol, Ipv4Repr, Ipv6Repr};
 use packet_buffer::{EmitError, PacketBuf};
-use core::net::IpAddr;
 
 /// What a prober writes for each probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -53,7 +53,8 @@ impl RttStats {
             self.max = self.max.max(micros);
             // RFC 3550 §6.4.1: J += (|D| - J) / 16, kept with four more bits.
             let difference = self.last.abs_diff(micros);
-            let decayed = self.jitter_16 - (self.jitter_16.saturating_add(8) >> 4).min(self.jitter_16);
+            let decayed =
+                self.jitter_16 - (self.jitter_16.saturating_add(8) >> 4).min(self.jitter_16);
             self.jitter_16 = decayed.saturating_add(difference);
         }
         self.last = micros;
@@ -89,9 +90,7 @@ impl RttStats {
 
     /// The average.
     pub fn average(&self) -> Option<Duration> {
-        self.sum
-            .checked_div(self.count)
-            .map(Duration::from_micros)
+        self.sum.checked_div(self.count).map(Duration::from_micros)
     }
 
     /// The standard deviation of all times, which ping calls mdev.
@@ -197,7 +196,10 @@ mod tests {
             let exact = u64::from(percent) * 1_000;
             let told = stats.percentile(percent).unwrap().as_micros();
             let told = u64::try_from(told).unwrap();
-            assert!((exact..=exact + exact / 8).contains(&told), "{percent}: {told}");
+            assert!(
+                (exact..=exact + exact / 8).contains(&told),
+                "{percent}: {told}"
+            );
         }
         assert_eq!(stats.percentile(100), Some(Duration::from_millis(100)));
     }
