@@ -1,10 +1,12 @@
 //! What ping, traceroute and the queries share: received messages, errors, round-trip times.
 
 mod error;
+mod path;
 mod received;
 mod rtt;
 
 pub use error::{Annotation, IcmpError};
+pub use path::{SimHop, SimPath};
 pub use received::Received;
 pub(crate) use received::{Icmp, is_group, pseudo_header};
 pub use rtt::RttStats;
