@@ -206,9 +206,10 @@ impl Pinger {
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next; `None` for never.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let next = self.timers.first().map(|&(at, _)| at);
+        // What is overdue is due now.
+        let next = self.timers.first().map(|&(at, _)| at.max(self.latest));
         match (next, self.ends_at) {
-            (Some(next), Some(end)) => Some(next.min(end)),
+            (Some(next), Some(end)) => Some(next.min(end.max(self.latest))),
             (next, _) => next,
         }
     }

@@ -7,20 +7,15 @@ use packet_buffer::PacketBuf;
 pub(super) const TOKEN_LEN: usize = 8;
 
 /// What the data behind the token is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Pattern {
     /// Each octet is its place in the data, as most pings do: 8, 9, 10, ...
+    #[default]
     Counting,
     /// These octets, over and over, counted from the start of the data; zeroes when there are none.
     /// Links that lose packets by their content are found with it.
     Repeating(Vec<u8>),
-}
-
-impl Default for Pattern {
-    fn default() -> Self {
-        Self::Counting
-    }
 }
 
 impl Pattern {

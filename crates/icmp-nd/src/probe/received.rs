@@ -30,12 +30,13 @@ impl<'a> Received<'a> {
     ///
     /// # Errors
     ///
-    /// What [`IpPacket::parse`] says; unsupported, for a fragment. The IPv4 header checksum is not
-    /// verified: raw sockets of some systems give headers that were changed.
+    /// What [`IpPacket::parse`] says; bad checksum, for an IPv4 header with a wrong one; unsupported,
+    /// for a fragment.
     pub fn from_ip(packet: &'a [u8]) -> Result<Self, ParseError> {
         let ip = IpPacket::parse(packet)?;
         let (protocol, octets) = match &ip {
             IpPacket::V4(ip) => {
+                ip.verify_checksum()?;
                 if ip.is_fragment() {
                     let value = u32::from(ip.fragment_offset());
                     return Err(ParseError::unsupported("IPv4 fragment", 6, value));
