@@ -409,6 +409,7 @@ impl Pinger {
                 Icmpv4Repr::Other { message_type, .. }
                     if message_type == Icmpv4Type::SOURCE_QUENCH =>
                 {
+                    // RFC 6633 §3 MUST (ignore): it is not acted on.
                     Err(Discard::SourceQuench)
                 }
                 repr => match message.quoted_packet() {
@@ -450,6 +451,8 @@ impl Pinger {
         sequence_number: u16,
         data: &[u8],
     ) -> Result<(), Discard> {
+        // RFC 792 §Echo MUST: the reply has identifier, sequence number and data of the request.
+        // RFC 4443 §4.1 MUST: the same over IPv6.
         if identifier != self.identifier {
             return Err(Discard::OtherIdentifier(identifier));
         }

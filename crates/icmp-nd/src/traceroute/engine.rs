@@ -403,6 +403,7 @@ impl Traceroute {
     /// The MTU that an error tells, or where it tells none, the next that there was.
     fn plausible_mtu(&self, told: u32, probe: &Probe) -> Result<u32, Discard> {
         let over_v4 = self.template.config().destination.is_ipv4();
+        // RFC 1191 §5 SHOULD (plateaus): an old router means the next one.
         let mtu = if told == 0 && over_v4 {
             let below = PLATEAUS.iter().find(|&&mtu| mtu < probe.size);
             u32::from(below.copied().unwrap_or(68))

@@ -143,6 +143,7 @@ impl Template {
             protocol,
             hop_limit: probe.ttl,
             dscp: self.config.dscp,
+            // RFC 1191 §3 MUST (df): probes for the path MTU must not be fragmented.
             dont_fragment: self.config.dont_fragment || self.config.mtu_discovery,
             identification: key,
             flow_label: label,

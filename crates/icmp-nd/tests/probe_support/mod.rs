@@ -131,14 +131,6 @@ impl PingNode {
             self.events.push((self.latest, event));
         }
     }
-
-    pub fn replies(&self) -> Vec<ping::Reply> {
-        let reply = |(_, event): &(Instant, ping::Event)| match event {
-            ping::Event::Reply(reply) => Some(*reply),
-            _ => None,
-        };
-        self.events.iter().filter_map(reply).collect()
-    }
 }
 
 impl Node for PingNode {

@@ -396,7 +396,7 @@ mod mtu {
         assert_eq!(node.trace.hop(2).unwrap().mtu, Some(9_000));
     }
 
-    // RFC 1191 §5 SHOULD: routers that tell no MTU are taken to mean the next plateau.
+    // RFC 1191 §5 SHOULD (plateaus): routers that tell no MTU are taken to mean the next plateau.
     #[test]
     fn routers_that_tell_none_mean_the_next_plateau() {
         let config = TracerouteConfig {
@@ -514,7 +514,7 @@ mod answers_told_apart {
         assert!(answer.rewritten);
     }
 
-    // RFC 4884 §5.5 MUST (legacy): extensions behind 128 octets are found without a length.
+    // RFC 4884 §5.5: extensions behind 128 octets are found without a length.
     #[test]
     fn extensions_are_kept_also_old_ones() {
         let mut extension = vec![0x20, 0, 0, 0, 0, 8, 1, 1, 0x00, 0x3e, 0xa1, 0x01];
