@@ -1,17 +1,17 @@
-//! The destination cache (RFC 4861 §5.1).
+//! The destination cache (RFC 4861 §5.1, RFC 1122 §3.3.1.3), for both address families.
 
 use crate::hash::{HashMap, new_map};
+use crate::neighbor::NeighborAddress;
 use alloc::vec::Vec;
-use core::net::Ipv6Addr;
 use packet_buffer::RandomSource;
 
 /// The next hops of destinations to which packets were sent lately. What route selection has found
 /// holds until the lists change ([`forget_selected`](Self::forget_selected)); what a Redirect has
 /// said holds until its next hop is gone.
 #[derive(Debug)]
-pub(super) struct Destinations {
-    index: HashMap<Ipv6Addr, u32>,
-    slots: Vec<Slot>,
+pub(crate) struct Destinations<A> {
+    index: HashMap<A, u32>,
+    slots: Vec<Slot<A>>,
     max: usize,
     max_redirected: usize,
     redirected: usize,
@@ -22,16 +22,16 @@ pub(super) struct Destinations {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Slot {
-    destination: Ipv6Addr,
-    next_hop: Ipv6Addr,
+struct Slot<A> {
+    destination: A,
+    next_hop: A,
     redirected: bool,
     used: bool,
     generation: u64,
 }
 
-impl Destinations {
-    pub(super) fn new(max: usize, max_redirected: usize, random: &mut dyn RandomSource) -> Self {
+impl<A: NeighborAddress> Destinations<A> {
+    pub(crate) fn new(max: usize, max_redirected: usize, random: &mut dyn RandomSource) -> Self {
         Self {
             index: new_map(random),
             slots: Vec::new(),
@@ -43,14 +43,14 @@ impl Destinations {
         }
     }
 
-    fn slot_mut(&mut self, destination: Ipv6Addr) -> Option<&mut Slot> {
+    fn slot_mut(&mut self, destination: A) -> Option<&mut Slot<A>> {
         let slot = *self.index.get(&destination)?;
         self.slots.get_mut(usize::try_from(slot).ok()?)
     }
 
     /// The next hop of a destination that is remembered, marked as used.
     #[inline]
-    pub(super) fn next_hop(&mut self, destination: Ipv6Addr) -> Option<Ipv6Addr> {
+    pub(crate) fn next_hop(&mut self, destination: A) -> Option<A> {
         let generation = self.generation;
         let slot = self.slot_mut(destination)?;
         if !slot.redirected && slot.generation != generation {
@@ -61,24 +61,24 @@ impl Destinations {
     }
 
     /// The same without marking.
-    pub(super) fn peek(&self, destination: Ipv6Addr) -> Option<Ipv6Addr> {
+    pub(crate) fn peek(&self, destination: A) -> Option<A> {
         let slot = usize::try_from(*self.index.get(&destination)?).ok()?;
         let slot = self.slots.get(slot)?;
         (slot.redirected || slot.generation == self.generation).then_some(slot.next_hop)
     }
 
     /// Whether packets were sent there lately.
-    pub(super) fn contains(&self, destination: Ipv6Addr) -> bool {
+    pub(crate) fn contains(&self, destination: A) -> bool {
         self.index.contains_key(&destination)
     }
 
     /// Remembers what route selection has found. Says whether another destination was forgotten.
-    pub(super) fn insert(&mut self, destination: Ipv6Addr, next_hop: Ipv6Addr) -> bool {
+    pub(crate) fn insert(&mut self, destination: A, next_hop: A) -> bool {
         self.put(destination, next_hop, false)
     }
 
     /// Remembers what a Redirect has said; false when there are too many of those.
-    pub(super) fn redirect(&mut self, destination: Ipv6Addr, target: Ipv6Addr) -> bool {
+    pub(crate) fn redirect(&mut self, destination: A, target: A) -> bool {
         let known = self.slot_mut(destination).is_some_and(|it| it.redirected);
         if !known && self.redirected >= self.max_redirected {
             return false;
@@ -87,7 +87,7 @@ impl Destinations {
         true
     }
 
-    fn put(&mut self, destination: Ipv6Addr, next_hop: Ipv6Addr, redirected: bool) -> bool {
+    fn put(&mut self, destination: A, next_hop: A, redirected: bool) -> bool {
         let new = Slot {
             destination,
             next_hop,
@@ -133,12 +133,12 @@ impl Destinations {
     }
 
     /// Route selection is to be asked again for all destinations but redirected ones.
-    pub(super) const fn forget_selected(&mut self) {
+    pub(crate) const fn forget_selected(&mut self) {
         self.generation = self.generation.wrapping_add(1);
     }
 
     /// Forgets every redirect to a next hop that is gone.
-    pub(super) fn forget_redirects_to(&mut self, next_hop: Ipv6Addr) {
+    pub(crate) fn forget_redirects_to(&mut self, next_hop: A) {
         if self.redirected == 0 {
             return;
         }
@@ -151,14 +151,14 @@ impl Destinations {
         }
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.index.clear();
         self.slots.clear();
         self.redirected = 0;
         self.hand = 0;
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 }

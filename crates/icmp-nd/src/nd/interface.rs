@@ -98,7 +98,7 @@ pub struct Interface {
     pub(super) neighbors: NeighborCache<Ipv6Addr>,
     pub(super) listener: Listener,
     pub(super) lists: Lists,
-    pub(super) destinations: Destinations,
+    pub(super) destinations: Destinations<Ipv6Addr>,
     pub(super) parameters: Parameters,
     pub(super) solicitor: Solicitor,
     pub(super) link_mtu: u32,

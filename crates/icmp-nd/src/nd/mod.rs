@@ -36,6 +36,7 @@ mod transmit;
 pub use config::{
     InterfaceConfig, InterfaceConfigError, InterfaceLimits, Role, SolicitationConfig,
 };
+pub(crate) use destinations::Destinations;
 pub use interface::{Interface, SendError, Sent};
 pub use report::{Discard, Event, InterfaceStats, Parameter};
 pub use routes::{OnLinkPrefix, Route};
