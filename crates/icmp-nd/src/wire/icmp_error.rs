@@ -7,7 +7,7 @@ use packet_buffer::wire::{
     Icmpv4Message, Icmpv4Type, Icmpv6Message, Icmpv6Type, QuotedIpv4, QuotedIpv6,
 };
 
-/// Where those senders put extensions that do not tell a length (RFC 4884 §5.1): behind so many
+/// Where those senders put extensions that do not tell a length (RFC 4884 §5.5): behind so many
 /// octets of the quoted packet.
 const LEGACY_QUOTE: usize = 128;
 
@@ -54,7 +54,7 @@ fn split<'a>(
             Err(error) => (quote, ExtensionPart::Invalid(error)),
         };
     }
-    // RFC 4884 §5.1 MUST (legacy): only what has the version and a right checksum is taken for
+    // RFC 4884 §5.5 MUST (legacy): only what has the version and a right checksum is taken for
     // extensions; a checksum of zero proves nothing here.
     if extensible
         && !has_length

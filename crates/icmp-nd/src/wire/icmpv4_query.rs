@@ -133,7 +133,7 @@ impl Icmpv4Query {
     ///
     /// Truncated, when fields are not there; bad value, for a code other than 0; unsupported, for
     /// another type.
-    // RFC 1256 §3 MUST (solicitation): eight octets at least, and the code is 0.
+    // RFC 1256 §4.2 MUST (valid): eight octets at least, and the code is 0.
     pub fn parse(message: &Icmpv4Message<'_>) -> Result<Self, ParseError> {
         let message_type = message.message_type();
         let rest = message.rest_of_header();
@@ -308,7 +308,7 @@ impl<'a> Icmpv4RouterAdvertisement<'a> {
     /// Truncated, when an entry is not there; bad value, for no addresses, entries of less than
     /// two words, or a code that is neither 0 nor 16 (RFC 5944 §2.1); unsupported, for another
     /// type.
-    // RFC 1256 §5.1 MUST (valid): code 0, one address and two words at least, and all entries there.
+    // RFC 1256 §5.2 MUST (valid): code 0, one address and two words at least, and all entries there.
     pub fn parse(message: &Icmpv4Message<'a>) -> Result<Self, ParseError> {
         let message_type = message.message_type();
         if message_type != Icmpv4Type::ROUTER_ADVERTISEMENT {

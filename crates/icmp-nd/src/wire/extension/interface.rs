@@ -49,6 +49,10 @@ mod present {
 /// The longest name, in octets: its length octet counts itself, and is 64 at most.
 const MAX_NAME: usize = 63;
 
+/// The longest name that identifies an interface, in octets: no system has longer ones, and the RFC
+/// sets no limit.
+const MAX_IDENTIFYING_NAME: usize = 255;
+
 /// An interface of the router that sent the error (RFC 5837 §4). Each part may be missing.
 ///
 /// ```text
@@ -212,7 +216,9 @@ impl<'a> InterfaceIdentification<'a> {
         let mut rest = object.payload;
         match object.c_type {
             1 => match text(rest)? {
-                "" => Err(ExtensionError::Name),
+                name if name.is_empty() || name.len() > MAX_IDENTIFYING_NAME => {
+                    Err(ExtensionError::Name)
+                }
                 name => Ok(Self::Name(name)),
             },
             2 => {
@@ -267,10 +273,10 @@ impl<'a> InterfaceIdentification<'a> {
             Self::Name(name) if name.is_empty() || name.contains('\0') => {
                 bad("interface name", name.len())
             }
-            Self::Name(name) if name.len() > limit => Err(EmitError::TooLong {
+            Self::Name(name) if name.len() > MAX_IDENTIFYING_NAME => Err(EmitError::TooLong {
                 what: "interface name",
                 length: name.len(),
-                limit,
+                limit: MAX_IDENTIFYING_NAME,
             }),
             // RFC 8335 §2.1 MUST (name-padding): zeroes up to a multiple of four octets.
             Self::Name(name) => Ok(name.len().next_multiple_of(4)),

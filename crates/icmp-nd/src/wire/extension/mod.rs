@@ -156,8 +156,8 @@ pub enum ExtensionError {
     /// The length octet of a name is not a multiple of four from 4 to 64.
     #[error("a name of {0} octets is not a multiple of four from 4 to 64")]
     NameLength(u8),
-    /// A name is not UTF-8, or has a zero octet within.
-    #[error("a name is not UTF-8, or has a zero octet within")]
+    /// A name is not UTF-8, has a zero octet within, or is empty or too long to name an interface.
+    #[error("a name is not UTF-8, has a zero octet within, or is empty or too long")]
     Name,
     /// Something follows the sub-objects.
     #[error("something follows the sub-objects")]

@@ -19,7 +19,7 @@ pub enum ExtensionObjectRepr<'a> {
     InterfaceInformation(InterfaceInformation<'a>),
     /// The interface that an extended echo is about.
     InterfaceIdentification(InterfaceIdentification<'a>),
-    /// Any other object; its payload is a multiple of four octets.
+    /// Any other object; its payload is a multiple of four octets; in ICMPv6, of eight.
     Other(RawObject<'a>),
 }
 
@@ -48,7 +48,7 @@ impl ExtensionObjectRepr<'_> {
     ///
     /// Bad value, for an empty label stack, a label over 20 bits, a name with a zero in it; too
     /// long, for a name or a payload that its length field cannot say; unaligned, for another
-    /// object's payload that is not a multiple of four octets.
+    /// object's payload that is not a multiple of four octets; in ICMPv6, of eight.
     pub fn wire_len(&self) -> Result<usize, EmitError> {
         let payload = match self {
             Self::MplsLabelStack(entries) if entries.is_empty() => {
@@ -146,7 +146,7 @@ pub fn emit_extensions(
 
 /// The least octets of a quoted packet in front of extensions: those who know nothing of RFC 4884
 /// look for extensions behind these.
-// RFC 4884 §4.6 MUST (minimum): zeroes fill the quote up to 128 octets.
+// RFC 4884 §3 MUST (least-quote): zeroes fill the quote up to 128 octets.
 const MIN_QUOTE: usize = 128;
 
 /// Writes the payload of an ICMPv4 error into `packet`, which has to be empty: as much of
@@ -216,8 +216,7 @@ fn emit_quote(
     let room = (limit - extensions).min(usize::from(u8::MAX) * unit);
     let room = room - room % unit;
     let quoted = original.get(..room).unwrap_or(original);
-    // RFC 4884 §4.1 MUST (padding): zeroes up to a multiple of four octets.
-    // RFC 4884 §4.4 MUST (padding): in ICMPv6, of eight.
+    // RFC 4884 §3 MUST (padding): zeroes up to a multiple of four octets; in ICMPv6, of eight.
     let padded = quoted.len().next_multiple_of(unit).max(MIN_QUOTE);
     // The structure is written first, then the quote in front of it.
     emit_extensions(objects, packet)?;

@@ -3,6 +3,7 @@
 use super::{MulticastRecordType, encode_max_response, encode_query_interval};
 use crate::wire::Writer;
 use alloc::borrow::Cow;
+use alloc::vec::Vec;
 use core::net::Ipv6Addr;
 use packet_buffer::wire::{Icmpv6Repr, Icmpv6Type, IpProtocol, Ipv6Repr, PseudoHeader};
 use packet_buffer::{EmitError, PacketBuf};
@@ -120,7 +121,7 @@ impl<'a> MulticastAddressRecordRepr<'a> {
 ///     "ff02::1:ff00:1".parse()?,
 ///     &[],
 /// );
-/// let report = MldRepr::ReportV2 { records: [record][..].into() };
+/// let report = MldRepr::ReportV2 { records: vec![record] };
 /// let mut packet = PacketBuf::with_headroom(64);
 /// report.emit_packet(&mut packet, "fe80::1".parse()?, ALL_MLDV2_ROUTERS)?;
 ///
@@ -153,7 +154,7 @@ pub enum MldRepr<'a> {
     /// A listener of version 2 answers, or tells a change.
     ReportV2 {
         /// What it listens to; 65535 records at most.
-        records: Cow<'a, [MulticastAddressRecordRepr<'a>]>,
+        records: Vec<MulticastAddressRecordRepr<'a>>,
     },
 }
 
@@ -213,7 +214,7 @@ impl MldRepr<'_> {
                 });
             }
             Self::ReportV2 { records } => {
-                for record in records.iter() {
+                for record in records {
                     record.check()?;
                 }
             }
@@ -295,7 +296,7 @@ impl MldRepr<'_> {
             Self::ReportV2 { records } => {
                 writer.skip(2);
                 writer.u16(u16::try_from(records.len()).unwrap_or_default());
-                for record in records.iter() {
+                for record in records {
                     record.write(writer);
                 }
             }

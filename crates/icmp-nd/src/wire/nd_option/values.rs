@@ -16,7 +16,7 @@ use packet_buffer::wire::Ipv6Prefix;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PrefixInformation {
-    /// The prefix field: the bits behind `prefix_length` are to be ignored, unless
+    /// The prefix. Bits behind `prefix_length` are neither read nor written, unless
     /// `router_address` is set.
     pub address: Ipv6Addr,
     /// Bits of the prefix, 0 to 128.
@@ -55,12 +55,18 @@ impl PrefixInformation {
         if prefix_length > Ipv6Prefix::MAX_LENGTH {
             return Err(NdOptionError::PrefixLength(prefix_length));
         }
+        let mut address = ipv6::<14, 30>(data);
+        let router_address = data[1] & 0x20 != 0;
+        // RFC 4861 §4.6.2 MUST (bits-behind): the bits behind the length are ignored.
+        if !router_address && let Some(prefix) = Ipv6Prefix::new(address, prefix_length) {
+            address = prefix.network();
+        }
         Ok(Self {
-            address: ipv6::<14, 30>(data),
+            address,
             prefix_length,
             on_link: data[1] & 0x80 != 0,
             autonomous: data[1] & 0x40 != 0,
-            router_address: data[1] & 0x20 != 0,
+            router_address,
             valid_lifetime: be32::<2, 30>(data),
             preferred_lifetime: be32::<6, 30>(data),
         })
