@@ -1,6 +1,7 @@
 //! Values of any kind to octets and back, and any octets to values and back.
 
 use crate::exercise::{exercise, round_trip};
+use core::net::{IpAddr, Ipv6Addr};
 use icmp_nd::PacketBuf;
 use icmp_nd::wire::{
     DomainName, ExtensionClass, ExtensionObjectRepr, IcmpExtensions, InterfaceInformation,
@@ -13,7 +14,6 @@ use packet_buffer::wire::{Icmpv6Message, Ipv6Packet, Ipv6Prefix, MacAddr};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use std::net::{IpAddr, Ipv6Addr};
 
 fn addresses() -> impl Strategy<Value = Ipv6Addr> {
     any::<[u8; 16]>().prop_map(Ipv6Addr::from)

@@ -1,6 +1,7 @@
 //! Multicast Listener Discovery (RFC 3810 §5, §6.2, §8.1; RFC 2710 §3).
 
 use crate::support::{address, icmpv6, octets, packet, pseudo_header};
+use core::net::Ipv6Addr;
 use icmp_nd::validation::{self, MldError};
 use icmp_nd::wire::{
     MldMessage, MldQuery, MldQueryV2Repr, MldRepr, MulticastAddressRecordRepr, MulticastRecordType,
@@ -8,7 +9,6 @@ use icmp_nd::wire::{
 };
 use icmp_nd::{EmitError, PacketBuf, ParseError};
 use packet_buffer::wire::{Icmpv6Message, IpProtocol, Ipv6Packet, Ipv6Repr};
-use std::net::Ipv6Addr;
 
 /// `repr` is exactly the packet of that name, in both directions.
 #[track_caller]

@@ -147,7 +147,7 @@ mod section_4_6_2 {
     use super::*;
 
     const PREFIX: PrefixInformation = PrefixInformation {
-        address: std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0xff),
+        address: core::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0xff),
         prefix_length: 60,
         on_link: false,
         autonomous: true,

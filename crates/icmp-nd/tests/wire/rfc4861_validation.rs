@@ -1,11 +1,11 @@
 //! The checks of a receiver (RFC 4861 §6.1.1, §6.1.2, §7.1.1, §7.1.2, §8.1; RFC 6980 §5).
 
 use crate::support::{address, octets, packet};
+use core::net::Ipv6Addr;
 use icmp_nd::PacketBuf;
 use icmp_nd::validation::{self, NdError, NdErrorCounters, NdLimits};
 use icmp_nd::wire::{NdMessage, NdOptionRepr, NdRepr};
 use packet_buffer::wire::{IpProtocol, Ipv6FragmentHeader, Ipv6Packet, Ipv6Repr};
-use std::net::Ipv6Addr;
 
 /// What `nd` says of a whole packet.
 fn check(packet: &[u8]) -> Result<(), NdError> {

@@ -1,9 +1,9 @@
 //! What the tests have in common.
 
+use core::net::Ipv6Addr;
 use icmp_nd::wire::{NdMessage, NdOption, NdOptionError, NdOptionRepr, NdOptions, NdRepr};
 use icmp_nd::{EmitError, PacketBuf};
 use packet_buffer::wire::{Ipv6Packet, PseudoHeader};
-use std::net::Ipv6Addr;
 
 /// The octets that `text` writes in hexadecimal digits; spaces and line breaks do not count.
 pub(crate) fn octets(text: &str) -> Vec<u8> {
