@@ -72,7 +72,6 @@ pub fn not_yet(key: &str, expected: &Map<String, Value>) -> Option<&'static str>
         | "chap" | "mp" | "vjc" | "eap" | "pppoed" | "pppoes" | "chdlc" | "slarp" => "ppp-lcp-ncp",
         "ah" | "esp" | "isakmp" | "udpencap" | "ipcomp" => "ipsec-ah-esp-ike",
         "mip" | "mip6" => "mobileip",
-        "rip" | "ripng" => "rip",
         "dns" | "ftp" | "tftp" | "sip" | "sdp" | "stun" | "natpmp" | "portcontrol" | "pptp" => {
             "nat"
         }

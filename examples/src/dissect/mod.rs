@@ -27,6 +27,7 @@ mod ip;
 mod ipv6;
 mod link;
 mod output;
+mod rip;
 mod transport;
 
 #[cfg(test)]

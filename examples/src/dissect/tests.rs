@@ -606,3 +606,76 @@ fn summaries_count_frames_and_errors() {
          \nframes by what was not read\n       1  link type 9 (PPP)\n"
     );
 }
+
+/// A datagram from and to `port` with what `payload` has.
+fn udp_of_port(port: u16, mut packet: PacketBuf) -> PacketBuf {
+    let udp = UdpRepr {
+        source_port: port,
+        destination_port: port,
+    };
+    udp.emit(&mut packet, &V4).unwrap();
+    Ipv4Repr::new(HOST, PEER, IpProtocol::UDP)
+        .emit(&mut packet)
+        .unwrap();
+    packet
+}
+
+#[test]
+fn rip_with_authentication() {
+    use ::rip::auth::{Algorithm, AuthOptions, Authentication, Authenticator};
+    use ::rip::auth::{Key, KeyChain, Secret};
+    use ::rip::wire::{Command, RipEntryRepr, RipMessageRepr};
+
+    let key = Key::new(7, Algorithm::HmacSha1, Secret::new(b"secret"));
+    let keys = Authentication::Cryptographic(KeyChain::new([key]).unwrap());
+    let mut authenticator = Authenticator::new(keys, AuthOptions::default());
+    let route = RipEntryRepr::route("198.51.100.0/24".parse().unwrap(), 3).with_tag(5);
+    let mut packet = payload(&route.octets());
+    let header = RipMessageRepr::new(Command::RESPONSE, 2);
+    let now = packet_buffer::Instant::from_secs(99);
+    authenticator.seal(now, &header, &mut packet).unwrap();
+    let packet = udp_of_port(520, packet);
+    let dissection = read(LinkType::RAW, &packet);
+    assert!(errors(&dissection).is_empty());
+    assert_eq!(dissection.innermost().unwrap().name, "RIPv2");
+    assert_eq!(dissection.innermost().unwrap().summary, "response, 1 entry");
+    for (key, value) in [
+        ("rip.command", json!([2])),
+        ("rip.auth.type", json!([3])),
+        ("rip.digest_offset", json!([44])),
+        ("rip.key_id", json!([7])),
+        ("rip.auth_data_len", json!([20])),
+        ("rip.seq_num", json!([99])),
+        ("rip.ip", json!(["198.51.100.0"])),
+        ("rip.netmask", json!(["255.255.255.0"])),
+        ("rip.route_tag", json!([5])),
+        ("rip.metric", json!([3])),
+    ] {
+        assert_eq!(of(&dissection, key), value, "{key}");
+    }
+    // Cut within the trailer: an error, and what was read before it.
+    let cut = &packet.as_slice()[..packet.len() - 10];
+    let dissection = dissect(LinkType::RAW, cut, packet.len());
+    assert!(!dissection.errors.is_empty());
+    assert_eq!(of(&dissection, "rip.metric"), json!([3]));
+    assert_eq!(of(&dissection, "rip.auth.type"), json!([3]));
+}
+
+#[test]
+fn ripng_with_a_next_hop() {
+    use ::rip::wire::{Command, RipngEntryRepr, RipngMessageRepr, RipngWriter};
+
+    let mut packet = payload(&[]);
+    let mut writer = RipngWriter::new(&mut packet, 10);
+    let route = RipngEntryRepr::route("2001:db8::/32".parse().unwrap(), 2);
+    assert!(writer.push(&route, "fe80::1".parse().ok()));
+    RipngMessageRepr::new(Command::RESPONSE)
+        .emit(&mut packet)
+        .unwrap();
+    let dissection = read(LinkType::RAW, &udp_of_port(521, packet));
+    assert!(errors(&dissection).is_empty());
+    let prefixes = json!(["fe80::1", "2001:db8::"]);
+    assert_eq!(of(&dissection, "ripng.rte.ipv6_prefix"), prefixes);
+    assert_eq!(of(&dissection, "ripng.rte.metric"), json!([255, 2]));
+    assert_eq!(of(&dissection, "ripng.reserved"), json!(["0000"]));
+}

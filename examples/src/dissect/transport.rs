@@ -39,11 +39,14 @@ impl Dissector {
                     datagram.destination_port(),
                     datagram.payload().len()
                 );
-                let gre = datagram.destination_port() == GRE_IN_UDP;
+                let ports = [datagram.source_port(), datagram.destination_port()];
                 self.push(layer);
-                if gre {
-                    let length = datagram.payload().len();
-                    self.gre(part.with(datagram.payload(), UdpDatagram::HEADER_LEN, length));
+                let length = datagram.payload().len();
+                let payload = part.with(datagram.payload(), UdpDatagram::HEADER_LEN, length);
+                if datagram.destination_port() == GRE_IN_UDP {
+                    self.gre(payload);
+                } else {
+                    self.rip_of_port(ports, payload);
                 }
             }
             Err(error) => {
@@ -53,7 +56,14 @@ impl Dissector {
                 }
                 if let Ok((source, destination)) = read() {
                     layer.summary = format!("{source} → {destination}, cut");
+                    let whole_header = cursor.offset() == UdpDatagram::HEADER_LEN;
                     self.push(layer);
+                    if whole_header {
+                        self.rip_of_port(
+                            [source, destination],
+                            part.after(UdpDatagram::HEADER_LEN),
+                        );
+                    }
                 }
             }
         }
