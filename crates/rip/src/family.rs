@@ -115,12 +115,4 @@ impl Family for Ipv6 {
     }
 }
 
-use protocol::Protocol;
-
-/// What the engine asks of a family; it cannot be named outside the crate, which seals [`Family`].
-mod protocol {
-    #[expect(unnameable_types, reason = "that is what seals `Family`")]
-    pub trait Protocol {}
-    impl Protocol for super::Ipv4 {}
-    impl Protocol for super::Ipv6 {}
-}
+use crate::engine::Protocol;

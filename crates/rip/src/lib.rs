@@ -10,6 +10,7 @@ pub mod auth;
 pub mod config;
 pub mod engine;
 mod family;
+mod growth;
 pub mod rib;
 pub mod wire;
 

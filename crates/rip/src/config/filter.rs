@@ -80,7 +80,6 @@ impl<F: Family> Filter<F> {
             .map_or(self.otherwise, |rule| rule.action)
     }
 
-    #[expect(dead_code, reason = "the engine uses it")]
     pub(crate) fn permits(&self, prefix: &F::Prefix, tag: u16) -> bool {
         self.decide(prefix, tag) == Action::Permit
     }
@@ -102,7 +101,6 @@ pub struct Offset<F: Family> {
     pub metric: u8,
 }
 
-#[expect(dead_code, reason = "the engine uses it")]
 pub(crate) fn offset_of<F: Family>(offsets: &[Offset<F>], prefix: &F::Prefix) -> u8 {
     offsets
         .iter()

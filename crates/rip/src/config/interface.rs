@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{ConfigError, Filter, Offset};
+use crate::auth::{AuthOptions, Authentication};
 use crate::family::Family;
 
 /// An address of an interface and the length of its prefix.
@@ -58,6 +59,11 @@ pub struct Ipv4Switches {
     pub send: SendVersion,
     /// What is taken in. Default: version 2.
     pub receive: ReceiveVersion,
+    /// How messages of version 2 are authenticated. Version 1 cannot be, and is ignored where there
+    /// is authentication. Default: not at all.
+    pub authentication: Authentication,
+    /// What can be chosen about sequence numbers.
+    pub auth_options: AuthOptions,
 }
 
 /// What only an IPv6 interface is told.
@@ -281,7 +287,11 @@ impl<F: Family> InterfaceConfig<F> {
         {
             return wrong("update", "it must be at least 1 s");
         }
+        F::check_switches(&self.switches)?;
         if let Some(circuit) = &self.demand_circuit {
+            if F::BITS != 32 {
+                return wrong("demand_circuit", "RIPng has none");
+            }
             if self.neighbours.len() != 1 {
                 return wrong(
                     "demand_circuit",

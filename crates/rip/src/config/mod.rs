@@ -9,6 +9,7 @@ mod interface;
 mod router;
 
 pub use error::ConfigError;
+pub(crate) use filter::offset_of;
 pub use filter::{Action, Filter, FilterRule, Offset};
 pub use interface::{
     DefaultRoute, DemandCircuit, InterfaceAddress, InterfaceConfig, Ipv4Switches, Ipv6Switches,

@@ -3,6 +3,7 @@
 use packet_buffer::Instant;
 
 use super::NeighbourStats;
+use crate::auth::AuthEvent;
 use crate::family::Family;
 
 /// The caller's number of an interface, such as the kernel's index.
@@ -79,6 +80,13 @@ pub enum Event<F: Family> {
         /// Its address.
         address: F::Address,
     },
+    /// The time of all keys of an interface is over; the last stays in use (RFC 4822 §4.3).
+    LastKeyExpired {
+        /// Where.
+        interface: InterfaceId,
+        /// The last key.
+        key_id: u8,
+    },
     /// The table is full. It is told once until it is no longer so.
     TableFull,
     /// The peer of a demand circuit does not answer: its routes are not used.
@@ -91,6 +99,13 @@ pub enum Event<F: Family> {
         /// Which.
         interface: InterfaceId,
     },
+}
+
+impl<F: Family> Event<F> {
+    pub(super) fn key_expired(interface: InterfaceId, event: AuthEvent) -> Self {
+        let AuthEvent::LastKeyExpired { key_id } = event;
+        Self::LastKeyExpired { interface, key_id }
+    }
 }
 
 /// A neighbour that was heard.

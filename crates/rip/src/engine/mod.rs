@@ -1,25 +1,99 @@
 //! The distance-vector engine over both address families.
+//!
+//! | what | where in the RFCs | module |
+//! |---|---|---|
+//! | decisions about routes that are heard | RFC 2453 §3.9.2, RFC 2080 §2.4.2 | `learn`, `receive` |
+//! | requests and their answers | RFC 2453 §3.9.1, RFC 2080 §2.4.1 | `receive` |
+//! | updates, split horizon, pacing | RFC 2453 §3.4.3, §3.10, RFC 2080 §2.5, §2.6 | `transmit`, `pace` |
+//! | timers | RFC 2453 §3.8, RFC 2080 §2.3 | `timers` |
+//! | interfaces that come, go and change | RFC 2453 §3.4.4 | `interfaces` |
+//! | versions 1 and 2 | RFC 1058, RFC 2453 §3.7, §4, §5 | `ipv4` |
+//! | RIPng | RFC 2080 | `ipv6` |
+//! | demand circuits | RFC 2091 | `circuit` |
 
+mod circuit;
 mod discard;
+#[expect(unnameable_types, reason = "parts of what seals `Family`")]
+mod interface;
+mod interfaces;
 mod io;
+#[expect(unnameable_types, reason = "parts of what seals `Family`")]
+mod ipv4;
+mod ipv6;
+mod learn;
+mod learner;
+mod pace;
+#[expect(unnameable_types, reason = "parts of what seals `Family`")]
+mod protocol;
+mod receive;
+mod timers;
+mod transmit;
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
+use alloc::collections::{BTreeMap, VecDeque};
+use core::fmt;
+use core::time::Duration;
 
 use packet_buffer::{Instant, PacketBuf, RandomSource};
 
-pub use discard::{Discard, InterfaceStats, NeighbourStats, Stats};
-pub use io::{Event, InterfaceId, Neighbour, Received, Transmit};
+use self::discard::count;
+pub use self::discard::{Discard, InterfaceStats, NeighbourStats, Stats};
+use self::interface::Interface;
+pub use self::io::{Event, InterfaceId, Neighbour, Received, Transmit};
+pub(crate) use self::protocol::Protocol;
+use crate::auth::SequenceState;
+use crate::config::{Config, ConfigError};
+use crate::family::{Family, Ipv4};
+use crate::rib::{Rib, RouteChange};
 
-use crate::config::{Config, ConfigError, InterfaceAddress, InterfaceConfig};
-use crate::family::Family;
-use crate::rib::{LocalRoute, Rib, RouteChange, Source};
+/// What is known of a neighbour.
+#[derive(Debug)]
+struct NeighbourState {
+    gateway: u32,
+    version: u8,
+    last_heard: Instant,
+    limit_told: bool,
+    stats: NeighbourStats,
+}
 
 /// A RIP router of one address family.
+///
+/// See the [crate's page](crate) for how it is run. All calls that take the time count one that runs
+/// backwards as the latest seen.
 pub struct Engine<F: Family> {
+    config: Config<F>,
     rib: Rib<F>,
+    interfaces: BTreeMap<InterfaceId, Interface<F>>,
+    neighbours: BTreeMap<(InterfaceId, F::Address), NeighbourState>,
+    /// The slots of gateways that are no neighbours.
+    links: BTreeMap<Option<InterfaceId>, u32>,
+    now: Instant,
+    random: Box<dyn RandomSource + Send>,
+    events: Events<F>,
     stats: Stats,
-    _random: Box<dyn RandomSource + Send>,
+    /// When a neighbour may have been silent for too long.
+    neighbour_check: Option<Instant>,
+    table_full_told: bool,
+    shutting_down: bool,
+    /// The interface that sent last.
+    served: Option<InterfaceId>,
+}
+
+/// Events that wait, not more than a limit of them.
+#[derive(Debug)]
+struct Events<F: Family> {
+    waiting: VecDeque<Event<F>>,
+    limit: usize,
+}
+
+impl<F: Family> Events<F> {
+    fn push(&mut self, stats: &mut Stats, event: Event<F>) {
+        if self.waiting.len() < self.limit {
+            self.waiting.push_back(event);
+        } else {
+            count(&mut stats.events_dropped);
+        }
+    }
 }
 
 impl<F: Family> Engine<F> {
@@ -34,93 +108,23 @@ impl<F: Family> Engine<F> {
     ) -> Result<Self, ConfigError> {
         config.check()?;
         Ok(Self {
-            rib: Rib::new(),
+            rib: Rib::new(&config),
+            events: Events {
+                waiting: VecDeque::new(),
+                limit: config.max_events,
+            },
+            config,
+            interfaces: BTreeMap::new(),
+            neighbours: BTreeMap::new(),
+            links: BTreeMap::new(),
+            now: Instant::ZERO,
+            random,
             stats: Stats::default(),
-            _random: random,
+            neighbour_check: None,
+            table_full_told: false,
+            shutting_down: false,
+            served: None,
         })
-    }
-
-    /// Adds an interface, which is up from now on: a request for the whole table goes out.
-    ///
-    /// # Errors
-    ///
-    /// The configuration cannot work, or there is an interface of this number.
-    pub fn add_interface(
-        &mut self,
-        now: Instant,
-        interface: InterfaceId,
-        config: InterfaceConfig<F>,
-    ) -> Result<(), ConfigError> {
-        let _ = (now, interface);
-        config.check()
-    }
-
-    /// Takes an interface away: all routes through it become unreachable, and the others are told.
-    /// Nothing is sent on it any more. `false` when there is none of this number.
-    pub fn remove_interface(&mut self, now: Instant, interface: InterfaceId) -> bool {
-        let _ = (now, interface);
-        false
-    }
-
-    /// Sets an interface up anew. Routes and neighbours stay, as far as the new configuration takes
-    /// them.
-    ///
-    /// # Errors
-    ///
-    /// The configuration cannot work, or there is no interface of this number.
-    pub fn reconfigure_interface(
-        &mut self,
-        now: Instant,
-        interface: InterfaceId,
-        config: InterfaceConfig<F>,
-    ) -> Result<(), ConfigError> {
-        let _ = (now, interface);
-        config.check()
-    }
-
-    /// The link has come up, or gone down. `false` when there is no interface of this number.
-    pub fn set_link_up(&mut self, now: Instant, interface: InterfaceId, up: bool) -> bool {
-        let _ = (now, interface, up);
-        false
-    }
-
-    /// The addresses of an interface are these from now on. `false` when there is no interface of
-    /// this number.
-    pub fn set_addresses(
-        &mut self,
-        now: Instant,
-        interface: InterfaceId,
-        addresses: Vec<InterfaceAddress<F>>,
-    ) -> bool {
-        let _ = (now, interface, addresses);
-        false
-    }
-
-    /// Adds a route of another source, or changes it.
-    ///
-    /// # Errors
-    ///
-    /// The route cannot be, or the table is full.
-    pub fn add_route(&mut self, now: Instant, route: LocalRoute<F>) -> Result<(), ConfigError> {
-        let _ = (now, route);
-        Ok(())
-    }
-
-    /// Takes a route of another source away; `false` when there is none.
-    pub fn remove_route(&mut self, now: Instant, source: Source, prefix: F::Prefix) -> bool {
-        let _ = (now, source, prefix);
-        false
-    }
-
-    /// Announces all routes as unreachable, and nothing after that: poll on until
-    /// [`is_shut_down`](Self::is_shut_down).
-    pub fn shut_down(&mut self, now: Instant) {
-        let _ = now;
-    }
-
-    /// Whether all has been said after [`shut_down`](Self::shut_down).
-    pub fn is_shut_down(&self) -> bool {
-        false
     }
 
     /// A UDP datagram has arrived.
@@ -133,34 +137,44 @@ impl<F: Family> Engine<F> {
         now: Instant,
         received: &Received<'_, F>,
     ) -> Result<(), Discard> {
-        let _ = (now, received);
-        Err(Discard::UnknownInterface)
+        let now = self.now.max(now);
+        let result = self.receive(now, received);
+        match &result {
+            Ok(()) => {
+                self.now = now;
+                count(&mut self.stats.received);
+            }
+            Err(discard) => self.count_discard(received, discard),
+        }
+        result
     }
 
     /// The time is `now`: does all that is due.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        self.now = self.now.max(now);
+        self.run_timers();
     }
 
-    /// Appends the payload of the next UDP datagram to `out`, and says where it goes.
+    /// Appends the payload of the next UDP datagram to `out`, which is empty, and says where it
+    /// goes.
     pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Transmit<F>> {
-        let _ = out;
-        None
+        self.transmit(out)
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        self.next_timeout()
     }
 
     /// What has happened.
     pub fn poll_event(&mut self) -> Option<Event<F>> {
-        None
+        self.events.waiting.pop_front()
     }
 
-    /// What a forwarding table has to change.
+    /// What a forwarding table has to change. Nobody has to ask: for a prefix of which nothing was
+    /// told, nothing is kept either.
     pub fn poll_route_change(&mut self) -> Option<RouteChange<F>> {
-        None
+        self.rib.table_mut().poll_change()
     }
 
     /// The routing table.
@@ -170,7 +184,16 @@ impl<F: Family> Engine<F> {
 
     /// The neighbours that were heard, by interface.
     pub fn neighbours(&self) -> impl Iterator<Item = Neighbour<F>> + '_ {
-        core::iter::empty()
+        self.neighbours
+            .iter()
+            .map(|(&(interface, address), neighbour)| Neighbour {
+                interface,
+                address,
+                version: neighbour.version,
+                last_heard: neighbour.last_heard,
+                routes: self.rib.table().routes_through(neighbour.gateway),
+                stats: neighbour.stats,
+            })
     }
 
     /// What was done and refused.
@@ -180,7 +203,56 @@ impl<F: Family> Engine<F> {
 
     /// The same for one interface.
     pub fn interface_stats(&self, interface: InterfaceId) -> Option<&InterfaceStats> {
-        let _ = interface;
-        None
+        Some(&self.interfaces.get(&interface)?.stats)
+    }
+
+    /// A time from zero to `longest`, all alike.
+    fn random_up_to(&mut self, longest: Duration) -> Duration {
+        let span = longest.as_micros().saturating_add(1);
+        let drawn = (u128::from(self.random.next_u64()) * span) >> 64;
+        Duration::from_micros(u64::try_from(drawn).unwrap_or(u64::MAX))
+    }
+
+    /// A time between the two, which is `low` when `high` is lower.
+    fn random_between(&mut self, low: Duration, high: Duration) -> Duration {
+        low + self.random_up_to(high.saturating_sub(low))
+    }
+}
+
+impl Engine<Ipv4> {
+    /// The sequence numbers of authentication on an interface, which have to outlive a restart.
+    pub fn sequence_state(&self, interface: InterfaceId) -> Option<SequenceState> {
+        Some(
+            self.interfaces
+                .get(&interface)?
+                .state
+                .authenticator
+                .export(),
+        )
+    }
+
+    /// Takes over sequence numbers that were saved before a restart. `false` when there is no
+    /// interface of this number.
+    pub fn restore_sequence_state(
+        &mut self,
+        interface: InterfaceId,
+        saved: &SequenceState,
+    ) -> bool {
+        let Some(interface) = self.interfaces.get_mut(&interface) else {
+            return false;
+        };
+        interface.state.authenticator.restore(saved);
+        true
+    }
+}
+
+impl<F: Family> fmt::Debug for Engine<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("now", &self.now)
+            .field("prefixes", &self.rib.len())
+            .field("interfaces", &self.interfaces.len())
+            .field("neighbours", &self.neighbours.len())
+            .finish_non_exhaustive()
     }
 }

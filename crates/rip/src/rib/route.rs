@@ -46,7 +46,6 @@ impl<F: Family> NextHops<F> {
         }
     }
 
-    #[expect(dead_code, reason = "the engine uses it")]
     pub(crate) fn push(&mut self, further: NextHop<F>) {
         self.further.push(further);
     }

@@ -1,0 +1,169 @@
+//! The state of an interface.
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec::Vec;
+
+use packet_buffer::{Instant, PacketBuf};
+
+use super::circuit::Circuit;
+use super::discard::InterfaceStats;
+use super::io::InterfaceId;
+use super::pace::Bucket;
+use super::protocol::Header;
+use crate::config::InterfaceConfig;
+use crate::family::Family;
+use crate::rib::Cursor;
+
+/// An interface of the router.
+#[derive(Debug)]
+pub struct Interface<F: Family> {
+    pub(super) id: InterfaceId,
+    pub(super) config: InterfaceConfig<F>,
+    pub(super) state: F::State,
+    pub(super) link_up: bool,
+    /// When the next regular update is due.
+    pub(super) next_update: Option<Instant>,
+    /// The regular update that is being sent.
+    pub(super) regular: Option<Walk<F>>,
+    /// Changes up to here were told.
+    pub(super) cursor: Cursor,
+    pub(super) triggered: Triggered<F>,
+    /// A request for the whole table is to be sent.
+    pub(super) ask: bool,
+    /// Answers under way.
+    pub(super) answers: VecDeque<Answer<F>>,
+    /// Whether an answer is next, when updates and answers both wait.
+    pub(super) answers_turn: bool,
+    /// A message that goes to several.
+    pub(super) burst: Option<Burst>,
+    /// Its entries. The memory is used again.
+    pub(super) body: PacketBuf,
+    pub(super) circuit: Option<Circuit>,
+    pub(super) bucket: Bucket,
+    pub(super) requests: Bucket,
+    /// Sources whose failed authentication was told.
+    pub(super) told: BTreeSet<F::Address>,
+    pub(super) stats: InterfaceStats,
+}
+
+/// A walk over the whole table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Walk<F: Family> {
+    pub(super) version: u8,
+    pub(super) place: Place<F>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place<F: Family> {
+    /// At the beginning, where a default route of the interface is announced.
+    Start,
+    /// Before this slot. The order does not matter, and what is added on the way is a change.
+    Slot(u32),
+    /// Behind this prefix, in the order of prefixes, in which the parts of a network lie together.
+    Behind(Option<F::Prefix>),
+}
+
+impl<F: Family> Walk<F> {
+    pub(super) const fn new(version: u8) -> Self {
+        Self {
+            version,
+            place: Place::Start,
+        }
+    }
+}
+
+/// Triggered updates (RFC 2453 §3.10.1).
+#[derive(Debug)]
+pub(super) struct Triggered<F: Family> {
+    /// One is being sent.
+    pub(super) running: bool,
+    /// It tells of changes up to here.
+    pub(super) limit: Cursor,
+    /// A message of it was sent.
+    pub(super) sent: bool,
+    /// Until then the next has to wait.
+    pub(super) hold: Option<Instant>,
+    /// Networks by class that the update has told of as a whole.
+    pub(super) summarised: BTreeSet<F::Prefix>,
+}
+
+/// An answer to a request.
+#[derive(Debug)]
+pub(super) struct Answer<F: Family> {
+    pub(super) address: F::Address,
+    pub(super) port: u16,
+    pub(super) version: u8,
+    pub(super) what: What<F>,
+}
+
+#[derive(Debug)]
+pub(super) enum What<F: Family> {
+    /// The rest of the table.
+    Table(Walk<F>),
+    /// These entries.
+    Entries(Vec<u8>),
+}
+
+/// A message that goes to several.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Burst {
+    pub(super) header: Header,
+    /// The number of the next target.
+    pub(super) next: usize,
+}
+
+impl<F: Family> Interface<F> {
+    /// The addresses that are not link-local, and their networks.
+    pub(super) fn networks(&self) -> impl Iterator<Item = (F::Address, F::Prefix)> + '_ {
+        self.config
+            .addresses
+            .iter()
+            .filter(|own| F::is_global(own.address))
+            .filter_map(|own| Some((own.address, own.prefix()?)))
+    }
+
+    /// The first address that is link-local.
+    pub(super) fn link_local(&self) -> Option<F::Address> {
+        self.config
+            .addresses
+            .iter()
+            .map(|own| own.address)
+            .find(|own| !F::is_global(*own))
+    }
+
+    /// Where what is sent unasked goes, by number: source and destination.
+    pub(super) fn target(&self, number: usize) -> Option<(F::Address, F::Address)> {
+        let group = (!self.config.passive && self.config.demand_circuit.is_none())
+            .then(|| F::targets(self))
+            .into_iter()
+            .flatten();
+        let neighbours = self
+            .config
+            .neighbours
+            .iter()
+            .filter_map(|&neighbour| Some((F::source_for(self, neighbour)?, neighbour)));
+        group.chain(neighbours).nth(number)
+    }
+
+    /// Whether a regular update is being sent. On a demand circuit, the walk is part of responses.
+    pub(super) fn is_updating(&self) -> bool {
+        self.regular.is_some() && self.circuit.is_none()
+    }
+
+    /// The version of updates; `None` when there are none.
+    pub(super) fn update_version(&self) -> Option<u8> {
+        F::send_version(self).filter(|_| self.link_up && self.target(0).is_some())
+    }
+
+    /// Forgets what is being sent.
+    pub(super) fn stop_sending(&mut self) {
+        self.next_update = None;
+        self.regular = None;
+        self.triggered.running = false;
+        self.triggered.hold = None;
+        self.triggered.summarised.clear();
+        self.ask = false;
+        self.answers.clear();
+        self.burst = None;
+    }
+}
