@@ -5,15 +5,18 @@
 //! sudo rip_router examples/rip_router.toml          # runs until Ctrl-C
 //! sudo rip_router --show                            # the tables of the router that runs, refreshed each second
 //! sudo rip_router --json                            # the same once, for programs
+//! rip_router --simulate                             # five routers on a simulated ring, without root
 //! ```
 //!
-//! `examples/rip_router.toml` explains every setting. `RUST_LOG`-like detail comes with `--log debug`.
+//! `examples/rip_router.toml` explains every setting. `--log debug` says why
+//! messages are ignored.
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use core::time::Duration;
 use internetwork::rip_router::config::RouterConfig;
 use internetwork::rip_router::run::{Stop, run};
+use internetwork::rip_router::simulate::simulate;
 use internetwork::rip_router::{control, show};
 use std::io::{IsTerminal as _, Write as _, stdout};
 use std::path::PathBuf;
@@ -23,7 +26,7 @@ use tracing::level_filters::LevelFilter;
 #[derive(Parser)]
 struct Options {
     /// The configuration, in TOML.
-    #[arg(required_unless_present_any = ["show", "json"])]
+    #[arg(required_unless_present_any = ["show", "json", "simulate"])]
     config: Option<PathBuf>,
     /// Only says whether the configuration is right.
     #[arg(long)]
@@ -34,6 +37,15 @@ struct Options {
     /// Prints the state of a router that runs, as JSON.
     #[arg(long, conflicts_with = "check")]
     json: bool,
+    /// Runs five routers on a simulated ring, cuts a link and heals it; needs no root.
+    #[arg(long, conflicts_with_all = ["check", "show", "json"])]
+    simulate: bool,
+    /// The seed of the simulation.
+    #[arg(long, default_value_t = 1, requires = "simulate")]
+    seed: u64,
+    /// Writes the packets of the simulation to this pcapng file.
+    #[arg(long, requires = "simulate")]
+    capture: Option<PathBuf>,
     /// The control socket of the router that runs, for --show and --json.
     #[arg(long, default_value = "/run/rip_router.sock")]
     control: PathBuf,
@@ -51,6 +63,9 @@ fn main() -> Result<()> {
     }
     if options.show {
         return view(&options);
+    }
+    if options.simulate {
+        return simulate(&mut stdout(), options.seed, options.capture.as_deref());
     }
     let path = options.config.context("no configuration was given")?;
     let config = RouterConfig::read(&path)?;

@@ -54,13 +54,13 @@ impl Bird {
         )
     }
 
-    /// The routes in BIRD's tables that its protocol `protocol` learned. The metric is RIP's.
+    /// The routes that BIRD uses and its protocol `protocol` learned. The metric is RIP's.
     ///
     /// # Errors
     ///
     /// When `birdc` fails.
     pub fn rip_routes(&self, protocol: &str) -> Result<Vec<KernelRoute>> {
-        let text = self.show(&format!("route all protocol {protocol}"))?;
+        let text = self.show(&format!("route primary all protocol {protocol}"))?;
         let mut routes = routes(&text);
         routes.sort_by(|a, b| a.prefix.cmp(&b.prefix));
         Ok(routes)

@@ -1,6 +1,6 @@
 //! What went over a wire, kept for tshark.
 
-use super::{Namespace, Process, tshark_complaints};
+use super::{Namespace, Process, tshark_malformed};
 use anyhow::{Context, Result, ensure};
 use core::time::Duration;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ impl Capture {
     /// What tshark complains of, or when it cannot be run.
     pub fn finish(mut self, least: usize) -> Result<usize> {
         self.process.take().context("the capture runs")?.stop()?;
-        let (frames, complaints) = tshark_complaints(&self.file)?;
+        let (frames, complaints) = tshark_malformed(&self.file)?;
         ensure!(complaints.is_empty(), "tshark complains: {complaints:#?}");
         ensure!(frames >= least, "{frames} frames captured, not {least}");
         Ok(frames)

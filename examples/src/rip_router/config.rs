@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::ops::Range;
 use packet_buffer::{Instant, RandomSource};
+use rip::auth::{Authentication, SequenceState};
 use rip::config::{
     Config, ConfigError, DefaultRoute, DemandCircuit, Filter, InterfaceAddress, InterfaceConfig,
     Ipv4Switches, Ipv6Switches, Offset, Pacing, Redistribution, RequestPolicy, Timers,
@@ -50,6 +51,15 @@ pub struct ProtocolConfig<F: Family> {
 }
 
 impl<F: Family> ProtocolConfig<F> {
+    /// Whether messages are authenticated on some interface.
+    pub fn is_authenticated(&self) -> bool
+    where
+        F: LiveFamily,
+    {
+        let mut interfaces = self.interfaces.iter();
+        interfaces.any(|(_, config)| F::is_authenticated(&config.switches))
+    }
+
     /// What the interface `name` is told; `None` when the protocol does not run there.
     pub fn interface(&self, name: &str) -> Option<&InterfaceConfig<F>> {
         let fits = |pattern: &str| match pattern.strip_suffix('*') {
@@ -76,6 +86,12 @@ pub trait LiveFamily: Family {
     ///
     /// The file has switches that are of the other family.
     fn switches(file: &InterfaceFile<Self>) -> Result<Self::Switches>;
+    /// The sequence numbers of authentication on an interface, where there is any.
+    fn sequence_state(engine: &Engine<Self>, interface: InterfaceId) -> Option<SequenceState>;
+    /// Takes sequence numbers over that were saved before a restart.
+    fn restore(engine: &mut Engine<Self>, interface: InterfaceId, saved: &SequenceState);
+    /// Whether messages are authenticated.
+    fn is_authenticated(switches: &Self::Switches) -> bool;
     /// The same as an address of any family.
     fn ip(address: Self::Address) -> core::net::IpAddr;
     /// The address, if it is of this family.
@@ -95,7 +111,22 @@ impl LiveFamily for Ipv4 {
         if let Some(receive) = file.receive {
             switches.receive = receive.into();
         }
+        if let Some(authentication) = &file.authentication {
+            (switches.authentication, switches.auth_options) = authentication.read()?;
+        }
         Ok(switches)
+    }
+
+    fn sequence_state(engine: &Engine<Self>, interface: InterfaceId) -> Option<SequenceState> {
+        engine.sequence_state(interface)
+    }
+
+    fn restore(engine: &mut Engine<Self>, interface: InterfaceId, saved: &SequenceState) {
+        engine.restore_sequence_state(interface, saved);
+    }
+
+    fn is_authenticated(switches: &Ipv4Switches) -> bool {
+        switches.authentication != Authentication::None
     }
 
     fn ip(address: Ipv4Addr) -> core::net::IpAddr {
@@ -117,6 +148,9 @@ impl LiveFamily for Ipv6 {
 
     fn switches(file: &InterfaceFile<Self>) -> Result<Ipv6Switches> {
         use super::file::{Receive, Send};
+        if file.authentication.is_some() {
+            bail!("RIPng has no `authentication`: it leaves that to IPsec (RFC 2080 §3)");
+        }
         let send = match file.send {
             None | Some(Send::On) => true,
             Some(Send::None) => false,
@@ -128,6 +162,16 @@ impl LiveFamily for Ipv6 {
             Some(_) => bail!("`receive` of RIPng is \"on\" or \"none\": versions are RIP's"),
         };
         Ok(Ipv6Switches { send, receive })
+    }
+
+    fn sequence_state(_: &Engine<Self>, _: InterfaceId) -> Option<SequenceState> {
+        None
+    }
+
+    fn restore(_: &mut Engine<Self>, _: InterfaceId, _: &SequenceState) {}
+
+    fn is_authenticated(_: &Ipv6Switches) -> bool {
+        false
     }
 
     fn ip(address: Ipv6Addr) -> core::net::IpAddr {

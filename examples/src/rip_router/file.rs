@@ -1,5 +1,6 @@
 //! The shape of the configuration file.
 
+use super::keys::AuthenticationFile;
 use alloc::collections::BTreeMap;
 use core::fmt;
 use core::marker::PhantomData;
@@ -212,6 +213,8 @@ pub struct InterfaceFile<F: Family> {
     pub min_hop_limit: Option<u8>,
     /// RFC 2091.
     pub demand_circuit: Option<DemandCircuitFile>,
+    /// A password or keys.
+    pub authentication: Option<AuthenticationFile>,
 }
 
 /// `default-route`

@@ -5,6 +5,7 @@ use super::fib::Fib;
 use super::netlink::{Gateway, Link};
 use super::snapshot::{self, counters};
 use super::sockets::{Recipient, RipSocket};
+use super::state::Sequences;
 use alloc::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result, anyhow};
 use core::net::IpAddr;
@@ -36,6 +37,8 @@ pub struct Live<F: LiveFamily> {
     engine: Engine<F>,
     config: ProtocolConfig<F>,
     receive_buffer: usize,
+    /// Sequence numbers of an earlier run, and of interfaces that are gone.
+    saved: Sequences,
     ports: BTreeMap<u32, Port<F>>,
     connected: BTreeSet<(u32, F::Prefix)>,
     /// Interfaces that could not be used, so that it is said once.
@@ -46,12 +49,17 @@ pub struct Live<F: LiveFamily> {
 }
 
 impl<F: LiveFamily> Live<F> {
-    /// Starts the engine, without interfaces yet.
+    /// Starts the engine, without interfaces yet; `saved` are the sequence numbers of an earlier run.
     ///
     /// # Errors
     ///
     /// When the configuration cannot work.
-    pub fn start(config: ProtocolConfig<F>, receive_buffer: usize, now: Instant) -> Result<Self> {
+    pub fn start(
+        config: ProtocolConfig<F>,
+        receive_buffer: usize,
+        saved: Sequences,
+        now: Instant,
+    ) -> Result<Self> {
         let engine = Engine::new(config.router.clone(), Box::new(OsRandom));
         let mut engine = engine.map_err(|why| anyhow!("{}: {why}", F::NAME))?;
         for route in &config.statics {
@@ -62,6 +70,7 @@ impl<F: LiveFamily> Live<F> {
             engine,
             config,
             receive_buffer,
+            saved,
             ports: BTreeMap::new(),
             connected: BTreeSet::new(),
             unusable: BTreeSet::new(),
@@ -188,6 +197,9 @@ impl<F: LiveFamily> Live<F> {
         let id = InterfaceId(link.index);
         let added = self.engine.add_interface(now, id, config);
         added.map_err(|why| anyhow!("{why}"))?;
+        if let Some(saved) = self.saved.get(&link.name) {
+            F::restore(&mut self.engine, id, saved);
+        }
         if !link.up {
             self.engine.set_link_up(now, id, false);
         }
@@ -205,6 +217,9 @@ impl<F: LiveFamily> Live<F> {
 
     fn remove_port(&mut self, now: Instant, index: u32) {
         if let Some(port) = self.ports.remove(&index) {
+            if let Some(state) = F::sequence_state(&self.engine, InterfaceId(index)) {
+                self.saved.insert(port.name.clone(), state);
+            }
             tracing::info!("{}: {} is gone", F::NAME, port.name);
             self.engine.remove_interface(now, InterfaceId(index));
         }
@@ -312,12 +327,30 @@ impl<F: LiveFamily> Live<F> {
                         name(interface)
                     );
                 }
+                Event::LastKeyExpired { interface, key_id } => {
+                    tracing::warn!(
+                        "{protocol}: the time of all keys of {} is over; key {key_id} stays in use \
+                         until there is a new one",
+                        name(interface)
+                    );
+                }
                 Event::TableFull => {
                     tracing::warn!("{protocol}: the table is full (`max-prefixes`)");
                 }
                 other => tracing::info!("{protocol}: {other:?}"),
             }
         }
+    }
+
+    /// The sequence numbers of authentication, which have to survive a restart.
+    pub fn sequences(&self) -> Sequences {
+        let mut sequences = self.saved.clone();
+        for (index, port) in &self.ports {
+            if let Some(state) = F::sequence_state(&self.engine, InterfaceId(*index)) {
+                sequences.insert(port.name.clone(), state);
+            }
+        }
+        sequences
     }
 
     /// Announces all routes as unreachable; [`is_shut_down`](Self::is_shut_down) says when that is done.

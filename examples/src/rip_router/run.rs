@@ -6,6 +6,7 @@ use super::fib::Fib;
 use super::live::Live;
 use super::netlink::{Monitor, Netlink};
 use super::snapshot::Snapshot;
+use super::state::{self, Sequences};
 use alloc::sync::Arc;
 use anyhow::Result;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -15,7 +16,13 @@ use packet_buffer::time::StdClock;
 use rip::{Ipv4, Ipv6};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+/// How often the sequence numbers are saved that have changed.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
 /// How long neighbours may be told of the end.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -46,6 +53,80 @@ impl Stop {
     }
 }
 
+/// The time since 1970 as it was at the start, and from then on a clock that nobody sets: sequence numbers and the
+/// lifetimes of keys are in it.
+struct UnixClock {
+    start: Duration,
+    clock: StdClock,
+}
+
+impl UnixClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the wall clock"
+    )]
+    fn new() -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            start: now.unwrap_or_default(),
+            clock: StdClock::new(),
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.clock.now() + self.start
+    }
+}
+
+/// Saves sequence numbers that have changed. A thread of its own waits for the disk.
+struct Keeper {
+    path: PathBuf,
+    saved: Sequences,
+    next: Instant,
+    sender: SyncSender<Sequences>,
+    thread: JoinHandle<()>,
+}
+
+impl Keeper {
+    fn start(path: PathBuf, saved: Sequences, now: Instant) -> Self {
+        let (sender, changes) = sync_channel::<Sequences>(1);
+        let file = path.clone();
+        let thread = std::thread::spawn(move || {
+            for sequences in changes {
+                if let Err(why) = state::save(&file, &sequences) {
+                    tracing::warn!("{why:#}");
+                }
+            }
+        });
+        Self {
+            path,
+            saved,
+            next: now,
+            sender,
+            thread,
+        }
+    }
+
+    fn keep(&mut self, now: Instant, rip: &Live<Ipv4>) {
+        if now < self.next {
+            return;
+        }
+        self.next = now + SAVE_EVERY;
+        let sequences = rip.sequences();
+        // When the disk is slow, the next time will do.
+        if sequences != self.saved && self.sender.try_send(sequences.clone()).is_ok() {
+            self.saved = sequences;
+        }
+    }
+
+    fn end(self, rip: &Live<Ipv4>) -> Result<()> {
+        drop(self.sender);
+        // It has reported its own errors.
+        let _ = self.thread.join();
+        state::save(&self.path, &rip.sequences())
+    }
+}
+
 /// A router that runs.
 struct Router {
     rip: Option<Live<Ipv4>>,
@@ -62,14 +143,29 @@ struct Router {
 ///
 /// When it cannot start: without root, or when another router has the ports or the control socket.
 pub fn run(config: RouterConfig, stop: &Stop) -> Result<()> {
-    let clock = StdClock::new();
+    let clock = UnixClock::new();
     let now = clock.now();
     let control = Control::open(&config.control_socket, stop.wake.clone())?;
     // The monitor first: what changes while the interfaces are read is heard.
     let monitor = Monitor::start()?;
     let buffer = config.receive_buffer;
-    let rip = config.rip.map(|config| Live::start(config, buffer, now));
-    let ripng = config.ripng.map(|config| Live::start(config, buffer, now));
+    let authenticated = config
+        .rip
+        .as_ref()
+        .is_some_and(|rip| rip.is_authenticated());
+    let saved = if authenticated {
+        state::load(&config.state_file)?
+    } else {
+        Sequences::new()
+    };
+    let mut keeper = authenticated.then(|| Keeper::start(config.state_file, saved.clone(), now));
+    let rip = config
+        .rip
+        .map(|config| Live::start(config, buffer, saved, now));
+    let none = Sequences::new();
+    let ripng = config
+        .ripng
+        .map(|config| Live::start(config, buffer, none, now));
     let mut router = Router {
         rip: rip.transpose()?,
         ripng: ripng.transpose()?,
@@ -95,12 +191,20 @@ pub fn run(config: RouterConfig, stop: &Stop) -> Result<()> {
             // The client may have gone.
             let _ = question.answer.send(serde_json::to_string(&snapshot)?);
         }
+        if let (Some(keeper), Some(rip)) = (&mut keeper, &router.rip) {
+            keeper.keep(now, rip);
+        }
         if let Some(end) = farewell
             && (router.is_shut_down() || now >= end || asked > 1)
         {
             break;
         }
-        router.wait(clock.now(), farewell, &stop.wake)?;
+        let save = keeper.as_ref().map(|keeper| keeper.next);
+        let own = [farewell, save].into_iter().flatten().min();
+        router.wait(clock.now(), own, &stop.wake)?;
+    }
+    if let (Some(keeper), Some(rip)) = (keeper, &router.rip) {
+        keeper.end(rip)?;
     }
     if let (Some(fib), Some(owner)) = (router.fib, config.kernel) {
         let removed = fib.stop(owner)?;
