@@ -1,0 +1,598 @@
+//! The side that gives a proof.
+
+use super::authenticator::hexadecimal;
+use super::digest::chap_md5;
+use super::event::{AuthDiscard, AuthEvent, AuthFailure, AuthStats};
+use super::mschap::{MsChapV2Keys, MsChapV2Response, authenticator_response, nt_response};
+use super::secret::Secret;
+use super::wire::{
+    ChapPacket, EapPacket, EapType, PapPacket, check_name, parse_md5, value_and_name,
+};
+use crate::lcp::AuthMethod;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+use packet_buffer::{Instant, PacketBuf, RandomSource};
+use subtle::ConstantTimeEq;
+
+/// Packets that may wait to be sent.
+const MAX_OUTBOX: usize = 8;
+
+/// Octets of an authenticator's message that are kept.
+const MAX_MESSAGE: usize = 256;
+
+/// What a [`Supplicant`] is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SupplicantConfig {
+    /// Our name: at most 255 octets.
+    pub name: Vec<u8>,
+    /// The time until a PAP request is sent again. Default: 3 s.
+    pub timeout: Duration,
+    /// How often it is sent until the authenticator is given up; at least 1. With the other methods,
+    /// `timeout` times this is how long we wait for what comes next. Default: 10.
+    pub max_transmits: u32,
+}
+
+impl Default for SupplicantConfig {
+    fn default() -> Self {
+        Self {
+            name: Vec::new(),
+            timeout: Duration::from_secs(3),
+            max_transmits: 10,
+        }
+    }
+}
+
+/// Where an exchange stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Not started, or the authenticator is to begin.
+    Idle,
+    /// A proof was sent.
+    Proved,
+    /// It was accepted.
+    Accepted,
+    /// It was not, for good.
+    Failed,
+}
+
+/// A challenge, until the secret comes.
+#[derive(Debug)]
+struct Pending {
+    identifier: u8,
+    challenge: Vec<u8>,
+    name: Vec<u8>,
+}
+
+/// What the answer of the authenticator is held against.
+struct Proved {
+    identifier: u8,
+    name: Vec<u8>,
+    /// With MS-CHAP-V2: the proof that we want, and the keys.
+    mutual: Option<([u8; 20], MsChapV2Keys)>,
+}
+
+/// The side that gives a proof, by one method.
+///
+/// The secret is asked for with [`AuthEvent::SecretWanted`] and given with
+/// [`provide_secret`](Self::provide_secret).
+pub struct Supplicant {
+    method: AuthMethod,
+    config: SupplicantConfig,
+    random: Box<dyn RandomSource + Send>,
+    phase: Phase,
+    identifier: u8,
+    transmits: u32,
+    deadline: Option<Instant>,
+    pending: Option<Pending>,
+    proved: Option<Proved>,
+    /// The last answer, for an authenticator that did not get it.
+    answer: Option<(u8, Vec<u8>)>,
+    /// The PAP request that is sent again.
+    request: Vec<u8>,
+    outbox: VecDeque<Vec<u8>>,
+    events: VecDeque<AuthEvent>,
+    latest: Instant,
+    stats: AuthStats,
+}
+
+impl Supplicant {
+    /// A supplicant that has not started. A count of zero is taken as one, and a longer name is cut
+    /// to 255 octets.
+    pub fn new(
+        method: AuthMethod,
+        mut config: SupplicantConfig,
+        mut random: Box<dyn RandomSource + Send>,
+    ) -> Self {
+        config.name.truncate(super::wire::MAX_NAME);
+        config.max_transmits = config.max_transmits.max(1);
+        let mut identifier = [0];
+        random.fill(&mut identifier);
+        let [identifier] = identifier;
+        Self {
+            method,
+            config,
+            random,
+            phase: Phase::Idle,
+            identifier,
+            transmits: 0,
+            deadline: None,
+            pending: None,
+            proved: None,
+            answer: None,
+            request: Vec::new(),
+            outbox: VecDeque::new(),
+            events: VecDeque::new(),
+            latest: Instant::ZERO,
+            stats: AuthStats::default(),
+        }
+    }
+
+    /// The method.
+    pub const fn method(&self) -> AuthMethod {
+        self.method
+    }
+
+    /// Whether the authenticator has accepted our proof.
+    pub fn is_accepted(&self) -> bool {
+        self.phase == Phase::Accepted
+    }
+
+    /// Counters.
+    pub const fn stats(&self) -> &AuthStats {
+        &self.stats
+    }
+
+    /// Begins: PAP asks for the secret at once, the others wait for the authenticator.
+    pub fn start(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.phase = Phase::Idle;
+        self.pending = None;
+        self.proved = None;
+        self.answer = None;
+        self.deadline = Some(now + self.patience());
+        if self.method == AuthMethod::Pap {
+            self.transmits = 0;
+            self.deadline = None;
+            self.pending = Some(Pending {
+                identifier: self.next_identifier(),
+                challenge: Vec::new(),
+                name: Vec::new(),
+            });
+            self.events
+                .push_back(AuthEvent::SecretWanted { name: Vec::new() });
+        }
+    }
+
+    /// A packet of the method's protocol has arrived. `own_challenge` is what our own authenticator,
+    /// if there is one on the link, waits to have answered.
+    ///
+    /// # Errors
+    ///
+    /// It was ignored; nothing but the counters has changed.
+    pub fn handle_packet(
+        &mut self,
+        now: Instant,
+        information: &[u8],
+        own_challenge: Option<&[u8; 16]>,
+    ) -> Result<(), AuthDiscard> {
+        self.stats.received += 1;
+        let result = match self.method {
+            AuthMethod::Pap => self.on_pap(now, information),
+            AuthMethod::ChapMd5 | AuthMethod::MsChapV2 => {
+                self.on_chap(now, information, own_challenge)
+            }
+            AuthMethod::Eap => self.on_eap(now, information, own_challenge),
+        };
+        if let Err(discard) = &result {
+            self.stats.count(discard);
+        }
+        result
+    }
+
+    /// The secret that was asked for; `None` when there is none.
+    pub fn provide_secret(&mut self, now: Instant, secret: Option<&Secret>) {
+        let now = self.advance(now);
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        let Some(secret) = secret else {
+            self.fail(AuthFailure::NoSecret);
+            return;
+        };
+        let identifier = pending.identifier;
+        let mut mutual = None;
+        let answer = match self.method {
+            AuthMethod::Pap => PapPacket::Request {
+                identifier,
+                peer_id: &self.config.name,
+                password: secret.expose(),
+            }
+            .to_octets(),
+            AuthMethod::ChapMd5 => ChapPacket::Response {
+                identifier,
+                value: &chap_md5(identifier, secret, &pending.challenge),
+                name: &self.config.name,
+            }
+            .to_octets(),
+            AuthMethod::MsChapV2 => {
+                let (value, wanted) = self.answer_mschap(&pending, secret);
+                mutual = Some(wanted);
+                ChapPacket::Response {
+                    identifier,
+                    value: &value,
+                    name: &self.config.name,
+                }
+                .to_octets()
+            }
+            AuthMethod::Eap => EapPacket::Response {
+                identifier,
+                kind: EapType::MD5_CHALLENGE,
+                data: &value_and_name(
+                    &chap_md5(identifier, secret, &pending.challenge),
+                    &self.config.name,
+                ),
+            }
+            .to_octets(),
+        };
+        self.phase = Phase::Proved;
+        self.proved = Some(Proved {
+            identifier,
+            name: pending.name,
+            mutual,
+        });
+        if self.method == AuthMethod::Pap {
+            self.request = answer;
+            self.send_request(now);
+        } else {
+            self.answer = Some((identifier, answer.clone()));
+            self.send(answer);
+            self.deadline = Some(now + self.patience());
+        }
+    }
+
+    /// A timer may have expired.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if self.deadline.is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        self.deadline = None;
+        let repeats = self.method == AuthMethod::Pap && self.phase == Phase::Proved;
+        if repeats && self.transmits < self.config.max_transmits {
+            // RFC 1334 §2.2.1 MUST (repeat): the request is repeated until an answer comes.
+            self.stats.retransmitted += 1;
+            self.send_request(now);
+        } else if self.phase != Phase::Accepted {
+            self.fail(AuthFailure::NoAnswer);
+        }
+    }
+
+    /// Writes the next packet, the information field of a PPP packet of the method's protocol, in
+    /// place of what `out` holds; false when there is none.
+    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool {
+        let Some(packet) = self.outbox.pop_front() else {
+            return false;
+        };
+        out.reset(PacketBuf::DEFAULT_HEADROOM);
+        out.append_slice(&packet);
+        true
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.
+    pub const fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// What has happened, oldest first.
+    pub fn poll_event(&mut self) -> Option<AuthEvent> {
+        self.events.pop_front()
+    }
+
+    fn on_pap(&mut self, now: Instant, information: &[u8]) -> Result<(), AuthDiscard> {
+        let (identifier, message, is_ack) = match PapPacket::parse(information)? {
+            PapPacket::Request { .. } => return Err(AuthDiscard::WrongSide(1)),
+            PapPacket::Ack {
+                identifier,
+                message,
+            } => (identifier, message, true),
+            PapPacket::Nak {
+                identifier,
+                message,
+            } => (identifier, message, false),
+        };
+        let code = if is_ack { 2 } else { 3 };
+        let proved = self.take_proved(now, code, identifier)?;
+        if is_ack {
+            self.succeed(proved.name, None);
+        } else {
+            self.refused(message);
+        }
+        Ok(())
+    }
+
+    fn on_chap(
+        &mut self,
+        now: Instant,
+        information: &[u8],
+        own_challenge: Option<&[u8; 16]>,
+    ) -> Result<(), AuthDiscard> {
+        match ChapPacket::parse(information)? {
+            ChapPacket::Challenge {
+                identifier,
+                value,
+                name,
+            } => {
+                if self.method == AuthMethod::MsChapV2 && value.len() != 16 {
+                    return Err(AuthDiscard::ValueLength(value.len()));
+                }
+                self.on_challenge(now, identifier, value, name, own_challenge)
+            }
+            ChapPacket::Response { .. } => Err(AuthDiscard::WrongSide(2)),
+            ChapPacket::Success {
+                identifier,
+                message,
+            } => {
+                let proved = self.take_proved(now, 3, identifier)?;
+                match proved.mutual {
+                    Some((wanted, keys)) if !is_genuine(&wanted, message) => {
+                        drop(keys);
+                        // RFC 2759 §5 MUST: when the authenticator's proof is wrong, the link ends.
+                        self.fail(AuthFailure::AuthenticatorNotGenuine);
+                    }
+                    Some((_, keys)) => self.succeed(proved.name, Some(keys)),
+                    None => self.succeed(proved.name, None),
+                }
+                Ok(())
+            }
+            ChapPacket::Failure {
+                identifier,
+                message,
+            } => {
+                self.take_proved(now, 4, identifier)?;
+                self.refused(message);
+                Ok(())
+            }
+        }
+    }
+
+    fn on_eap(
+        &mut self,
+        now: Instant,
+        information: &[u8],
+        own_challenge: Option<&[u8; 16]>,
+    ) -> Result<(), AuthDiscard> {
+        let (identifier, kind, data) = match EapPacket::parse(information)? {
+            EapPacket::Request {
+                identifier,
+                kind,
+                data,
+            } => (identifier, kind, data),
+            EapPacket::Response { .. } => return Err(AuthDiscard::WrongSide(2)),
+            EapPacket::Success { identifier } => {
+                let proved = self.take_proved(now, 3, identifier)?;
+                self.succeed(proved.name, None);
+                return Ok(());
+            }
+            EapPacket::Failure { identifier } => {
+                self.take_proved(now, 4, identifier)?;
+                self.refused(&[]);
+                return Ok(());
+            }
+        };
+        if self.phase == Phase::Failed {
+            return Err(AuthDiscard::Unexpected(1));
+        }
+        if kind == EapType::MD5_CHALLENGE {
+            let (value, name) = parse_md5(data)?;
+            if value.is_empty() {
+                return Err(AuthDiscard::ValueLength(0));
+            }
+            return self.on_challenge(now, identifier, value, name, own_challenge);
+        }
+        // RFC 3748 §4.1 MUST (duplicate): a repeated request gets the same response again.
+        if self.repeat_answer(now, identifier) {
+            return Ok(());
+        }
+        let now = self.advance(now);
+        let response = match kind {
+            EapType::IDENTITY => EapPacket::Response {
+                identifier,
+                kind,
+                data: &self.config.name,
+            },
+            // RFC 3748 §5.2 MUST: a notification is answered.
+            EapType::NOTIFICATION => EapPacket::Response {
+                identifier,
+                kind,
+                data: &[],
+            },
+            // RFC 3748 §5.3.1 MUST (desired): with the methods that would do.
+            _ => EapPacket::Response {
+                identifier,
+                kind: EapType::NAK,
+                data: &[EapType::MD5_CHALLENGE.0],
+            },
+        };
+        let response = response.to_octets();
+        self.answer = Some((identifier, response.clone()));
+        self.send(response);
+        if self.phase != Phase::Accepted {
+            self.deadline = Some(now + self.patience());
+        }
+        Ok(())
+    }
+
+    /// A challenge of CHAP, or of EAP.
+    fn on_challenge(
+        &mut self,
+        now: Instant,
+        identifier: u8,
+        value: &[u8],
+        name: &[u8],
+        own_challenge: Option<&[u8; 16]>,
+    ) -> Result<(), AuthDiscard> {
+        if self.phase == Phase::Failed {
+            return Err(AuthDiscard::Unexpected(1));
+        }
+        check_name(name)?;
+        if self.pending.is_some() {
+            return Err(AuthDiscard::Busy);
+        }
+        // Whoever sends us our own challenge, or has our own name, wants an answer that he can
+        // give to us.
+        let reflects = own_challenge.is_some_and(|own| own.as_slice() == value);
+        let is_own_name = !name.is_empty() && name == self.config.name;
+        if reflects || is_own_name {
+            self.advance(now);
+            self.fail(AuthFailure::Reflection);
+            return Ok(());
+        }
+        // RFC 1994 §4.1 MUST (respond): each challenge is answered, a repeated one with the same.
+        let answered = self.proved.as_ref().map(|proved| proved.identifier);
+        if answered == Some(identifier) && self.repeat_answer(now, identifier) {
+            return Ok(());
+        }
+        self.advance(now);
+        self.deadline = None;
+        self.pending = Some(Pending {
+            identifier,
+            challenge: value.to_vec(),
+            name: name.to_vec(),
+        });
+        self.events.push_back(AuthEvent::SecretWanted {
+            name: name.to_vec(),
+        });
+        Ok(())
+    }
+
+    /// Sends the last answer again, when it was for the same identifier.
+    fn repeat_answer(&mut self, now: Instant, identifier: u8) -> bool {
+        match &self.answer {
+            Some((answered, answer)) if *answered == identifier => {
+                let answer = answer.clone();
+                self.advance(now);
+                self.stats.retransmitted += 1;
+                self.send(answer);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn answer_mschap(
+        &mut self,
+        pending: &Pending,
+        secret: &Secret,
+    ) -> ([u8; MsChapV2Response::LEN], ([u8; 20], MsChapV2Keys)) {
+        let mut peer_challenge = [0; 16];
+        self.random.fill(&mut peer_challenge);
+        // The length was checked when the challenge came.
+        let challenge = pending.challenge.as_slice().try_into().unwrap_or([0; 16]);
+        let name = &self.config.name;
+        let nt_response = nt_response(&challenge, &peer_challenge, name, secret);
+        let wanted =
+            authenticator_response(secret, &nt_response, &peer_challenge, &challenge, name);
+        let keys = MsChapV2Keys::new(secret, &nt_response, false);
+        let response = MsChapV2Response {
+            peer_challenge,
+            nt_response,
+        };
+        (response.to_octets(), (wanted, keys))
+    }
+
+    fn take_proved(&mut self, now: Instant, code: u8, found: u8) -> Result<Proved, AuthDiscard> {
+        let Some(proved) = self.proved.as_ref().filter(|_| self.phase == Phase::Proved) else {
+            return Err(AuthDiscard::Unexpected(code));
+        };
+        let expected = proved.identifier;
+        if found != expected {
+            return Err(AuthDiscard::Identifier { found, expected });
+        }
+        self.advance(now);
+        self.proved.take().ok_or(AuthDiscard::Unexpected(code))
+    }
+
+    fn succeed(&mut self, name: Vec<u8>, keys: Option<MsChapV2Keys>) {
+        self.phase = Phase::Accepted;
+        self.deadline = None;
+        self.stats.succeeded += 1;
+        self.forget_request();
+        self.events.push_back(AuthEvent::Succeeded { name, keys });
+    }
+
+    fn refused(&mut self, message: &[u8]) {
+        self.stats.failed += 1;
+        let message = message.get(..MAX_MESSAGE).unwrap_or(message).to_vec();
+        self.fail(AuthFailure::Refused { message });
+    }
+
+    fn fail(&mut self, failure: AuthFailure) {
+        self.phase = Phase::Failed;
+        self.deadline = None;
+        self.pending = None;
+        self.proved = None;
+        self.forget_request();
+        self.events.push_back(AuthEvent::Failed(failure));
+    }
+
+    /// The PAP request has the password in it.
+    fn forget_request(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.request);
+    }
+
+    fn send_request(&mut self, now: Instant) {
+        self.transmits += 1;
+        self.deadline = Some(now + self.config.timeout);
+        self.send(self.request.clone());
+    }
+
+    fn send(&mut self, packet: Vec<u8>) {
+        if self.outbox.len() < MAX_OUTBOX {
+            self.outbox.push_back(packet);
+        } else {
+            self.stats.outbox_full += 1;
+        }
+    }
+
+    fn patience(&self) -> Duration {
+        self.config
+            .timeout
+            .saturating_mul(self.config.max_transmits)
+    }
+
+    const fn next_identifier(&mut self) -> u8 {
+        self.identifier = self.identifier.wrapping_add(1);
+        self.identifier
+    }
+
+    /// The latest time seen, which a clock that runs backwards does not change.
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+}
+
+/// Whether the message of a Success starts with the proof that is wanted (RFC 2759 §5).
+fn is_genuine(wanted: &[u8; 20], message: &[u8]) -> bool {
+    let Some((b"S=", proof)) = message.split_at_checked(2) else {
+        return false;
+    };
+    let Some(proof) = proof.get(..40) else {
+        return false;
+    };
+    let proof = proof.to_ascii_uppercase();
+    hexadecimal(wanted).as_bytes().ct_eq(&proof).into()
+}
+
+impl fmt::Debug for Supplicant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Supplicant")
+            .field("method", &self.method)
+            .field("phase", &self.phase)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}
