@@ -247,6 +247,8 @@ impl<F: Family> Engine<F> {
             state.circuit = Some(Circuit::new(circuit, sequence));
             return;
         }
+        // The first update tells all of it.
+        self.rib.table_mut().cursor_to_end(state.cursor);
         // RFC 2453 §3.9.1 MUST (ask): a router that comes up asks for the whole table.
         state.ask = true;
         state.next_update = Some(now + wait);
