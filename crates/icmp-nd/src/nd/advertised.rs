@@ -42,7 +42,7 @@ impl Interface {
         self.stats.router_advertisements += 1;
         // RFC 4861 §6.3.4 MUST (stale): an entry that is made or changed is STALE.
         // RFC 4861 §6.3.4 MUST (is-router): and IsRouter is true, with the option or without.
-        self.neighbors.heard(now, router, link_address, Some(true));
+        self.heard(now, router, link_address, Some(true));
         self.default_router(now, router, message);
         self.link_parameters(message);
         for option in &message.options() {
@@ -282,7 +282,7 @@ impl Interface {
         // RFC 4861 §8.3 MUST (stale): which is STALE then.
         // RFC 4861 §8.3 MUST (is-router): a target that is not the destination is a router.
         let is_router = (target != destination).then_some(true);
-        self.neighbors.heard(now, target, link_address, is_router);
+        self.heard(now, target, link_address, is_router);
         self.push_event(Event::Redirected {
             destination,
             target,

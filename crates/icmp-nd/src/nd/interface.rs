@@ -10,7 +10,9 @@ use super::transmit::Advertisement;
 use super::{ALL_NODES, ALL_ROUTERS};
 use crate::address::{AddError, AddressTable, GroupChange, ManualAddress, solicited_node};
 use crate::mld::Listener;
-use crate::neighbor::{NeighborCache, NeighborEvent, Resolution, TokenBucket, reachable_time};
+use crate::neighbor::{
+    Actions, NeighborCache, NeighborEvent, Resolution, TokenBucket, reachable_time,
+};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::fmt;
@@ -624,6 +626,22 @@ impl Interface {
             let _ = self.listener.join(self.latest, group);
         } else {
             self.listener.leave(self.latest, group);
+        }
+    }
+
+    /// A neighbor has told where it is.
+    pub(super) fn heard(
+        &mut self,
+        now: Instant,
+        source: Ipv6Addr,
+        link_address: Option<MacAddr>,
+        is_router: Option<bool>,
+    ) {
+        let actions = self.neighbors.heard(now, source, link_address, is_router);
+        // A router that was given up is back.
+        if actions.contains(Actions::CREATE) && self.lists.is_router(source) {
+            self.neighbors.set_pinned(source, true);
+            self.destinations.forget_selected();
         }
     }
 

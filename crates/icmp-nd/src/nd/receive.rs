@@ -92,7 +92,7 @@ impl Interface {
         let link_address = self.check_link_address(message.options().source_mac())?;
         if !source.is_unspecified() {
             // RFC 4861 §6.2.6 MUST (is-router): who asks for routers is none.
-            self.neighbors.heard(now, source, link_address, Some(false));
+            self.heard(now, source, link_address, Some(false));
         }
         self.stats.router_solicitations += 1;
         self.push_event(Event::RouterSolicited { source });
@@ -136,7 +136,7 @@ impl Interface {
             // RFC 4861 §7.2.3 SHOULD (entry): the sender's link-layer address makes or updates an entry.
             // RFC 4861 §7.2.3 MUST (stale): an entry that is made or changed so is STALE.
             // RFC 4861 §7.2.3 MUST NOT (is-router): IsRouter stays as it is.
-            self.neighbors.heard(now, source, link_address, None);
+            self.heard(now, source, link_address, None);
         }
         let mut advertisement = Advertisement::unsolicited(target, overrides);
         if source.is_unspecified() {
