@@ -4,9 +4,9 @@ use super::config::{
     ListenError, ListenerConfig, ListenerConfigError, ListenerDiscard, ListenerStats,
 };
 use super::group::{Asked, Filter, Group, Record};
-use super::v1::{V1Action, V1Event, V1State, v1_step};
+use super::v1::{V1Event, V1State};
 use crate::validation::ValidMld;
-use crate::wire::{ALL_MLDV2_ROUTERS, ALL_NODES, ALL_ROUTERS, MldMessage, MldQuery, MldRepr};
+use crate::wire::{ALL_MLDV2_ROUTERS, ALL_NODES, ALL_ROUTERS, MldMessage, MldRepr};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -37,26 +37,26 @@ pub enum Compatibility {
 /// merged by the caller. Memory is bounded by [`ListenerConfig::max_groups`] and
 /// [`ListenerConfig::max_sources`]; a group that was left counts until that has been told.
 pub struct Listener {
-    config: ListenerConfig,
-    random: Box<dyn RandomSource + Send>,
-    stats: ListenerStats,
+    pub(super) config: ListenerConfig,
+    pub(super) random: Box<dyn RandomSource + Send>,
+    pub(super) stats: ListenerStats,
     now: Instant,
     source: Option<Ipv6Addr>,
-    compatibility: Compatibility,
+    pub(super) compatibility: Compatibility,
     /// What queriers have told.
-    robustness: u8,
-    query_interval: Duration,
-    groups: BTreeMap<Ipv6Addr, Group>,
+    pub(super) robustness: u8,
+    pub(super) query_interval: Duration,
+    pub(super) groups: BTreeMap<Ipv6Addr, Group>,
     /// Answers about a group, by their moment.
-    pending: BTreeSet<(Instant, Ipv6Addr)>,
+    pub(super) pending: BTreeSet<(Instant, Ipv6Addr)>,
     /// Groups of which something is to be sent now.
-    due: BTreeSet<Ipv6Addr>,
+    pub(super) due: BTreeSet<Ipv6Addr>,
     /// The answer to a general query.
-    general_at: Option<Instant>,
+    pub(super) general_at: Option<Instant>,
     /// When changes are told again.
     repeat_at: Option<Instant>,
     /// When the last answer was given.
-    last_response: Option<Instant>,
+    pub(super) last_response: Option<Instant>,
 }
 
 impl Listener {
@@ -355,7 +355,6 @@ impl Listener {
                     records = self.collect_records(false);
                 }
                 if !records.is_empty() {
-                    let records = records.into();
                     // RFC 3810 §5.2.14 MUST (destination): reports go to ff02::16.
                     return Some((MldRepr::ReportV2 { records }, ALL_MLDV2_ROUTERS));
                 }
@@ -443,149 +442,8 @@ impl Listener {
         }
     }
 
-    fn handle_query(&mut self, now: Instant, query: &MldQuery<'_>) {
-        let delay = Duration::from_millis(query.max_response_delay().into());
-        if query.version() == 1 {
-            self.stats.queries_v1 += 1;
-            // RFC 3810 §8.2.1 MUST (older): a query of version 1 sets the timer and the mode.
-            // RFC 3810 §9.12 MUST: robustness times the query interval, and the response interval.
-            let present = self.query_interval * u32::from(self.robustness) + delay;
-            let until = now + present.max(Duration::from_millis(1));
-            self.set_compatibility(Compatibility::V1 { until });
-        } else {
-            self.stats.queries_v2 += 1;
-            // RFC 3810 §9.1 MUST (qrv): the querier's variable is taken over; 0 means the default.
-            self.robustness = match query.robustness() {
-                0 => self.config.robustness,
-                robustness => robustness,
-            };
-            self.query_interval = match query.query_interval() {
-                None | Some(0) => self.config.query_interval,
-                Some(seconds) => Duration::from_secs(seconds.into()),
-            };
-        }
-        if self.compatibility != Compatibility::V2 {
-            self.answer_v1(now, query.group(), delay);
-        } else {
-            self.answer_v2(now, query, delay);
-        }
-    }
-
-    // RFC 3810 §6.2 MUST (schedule): the five rules for when an answer is given.
-    fn answer_v2(&mut self, now: Instant, query: &MldQuery<'_>, delay: Duration) {
-        let group = query.group();
-        let at = self.response_at(now, delay);
-        if self.general_at.is_some_and(|general| general <= at) {
-            return;
-        }
-        if group.is_unspecified() {
-            let anything = self.groups.iter();
-            let mut anything = anything.filter(|(group, _)| is_reported(**group));
-            if anything.any(|(_, state)| !state.filter.is_none()) {
-                self.general_at = Some(at);
-            }
-            return;
-        }
-        let limit = self.config.max_sources;
-        let Some(state) = self.reported(group) else {
-            return;
-        };
-        let mut sources: BTreeSet<Ipv6Addr> = query.sources().take(limit + 1).collect();
-        let mut at = at;
-        let old = state.pending.take();
-        if let Some((before, asked)) = &old {
-            at = at.min(*before);
-            if sources.is_empty() || asked.sources.is_empty() {
-                sources.clear();
-            } else {
-                sources.extend(&asked.sources);
-            }
-        }
-        let too_many = sources.len() > limit;
-        if too_many {
-            sources.clear();
-        }
-        state.pending = Some((at, Asked { sources }));
-        if let Some((before, _)) = old {
-            self.pending.remove(&(before, group));
-        }
-        self.pending.insert((at, group));
-        self.stats.query_source_limit += u64::from(too_many);
-    }
-
-    fn answer_v1(&mut self, now: Instant, group: Ipv6Addr, delay: Duration) {
-        let groups: Vec<Ipv6Addr> = if group.is_unspecified() {
-            self.groups.keys().copied().collect()
-        } else {
-            Vec::from([group])
-        };
-        for group in groups {
-            let Some(state) = self.reported(group) else {
-                continue;
-            };
-            let pending = state.pending.as_ref().map(|(at, _)| *at);
-            let sooner = pending.is_some_and(|at| now + delay < at);
-            self.v1_event(now, group, V1Event::QueryReceived { sooner }, Some(delay));
-        }
-    }
-
-    /// Does what the table of version 1 says. `delay` is that of a query.
-    fn v1_event(&mut self, now: Instant, group: Ipv6Addr, event: V1Event, delay: Option<Duration>) {
-        let Some(state) = self.groups.get_mut(&group) else {
-            return;
-        };
-        let (next, actions) = v1_step(state.v1_state, event);
-        state.v1_state = next;
-        for action in actions {
-            match action {
-                V1Action::SendReport => {
-                    self.due.insert(group);
-                    if let Some(state) = self.groups.get_mut(&group) {
-                        state.v1_report_due = true;
-                    }
-                }
-                V1Action::SendDone => {
-                    self.due.insert(group);
-                    if let Some(state) = self.groups.get_mut(&group) {
-                        state.v1_done_due = true;
-                    }
-                }
-                V1Action::SetFlag | V1Action::ClearFlag => {
-                    if let Some(state) = self.groups.get_mut(&group) {
-                        state.v1_last_reporter = *action == V1Action::SetFlag;
-                    }
-                }
-                V1Action::StartTimer | V1Action::ResetTimer => {
-                    let at = match delay {
-                        Some(delay) => self.response_at(now, delay),
-                        None => {
-                            let longest = self.config.v1_unsolicited_report_interval;
-                            now + self.random_delay(longest)
-                        }
-                    };
-                    self.set_v1_timer(group, Some(at));
-                }
-                V1Action::StopTimer => self.set_v1_timer(group, None),
-            }
-        }
-    }
-
-    fn set_v1_timer(&mut self, group: Ipv6Addr, at: Option<Instant>) {
-        let Some(state) = self.groups.get_mut(&group) else {
-            return;
-        };
-        let sources = BTreeSet::new();
-        let old = core::mem::replace(&mut state.pending, at.map(|at| (at, Asked { sources })));
-        if let Some((before, _)) = old {
-            self.pending.remove(&(before, group));
-        }
-        if let Some(at) = at {
-            self.pending.insert((at, group));
-        }
-    }
-
     // RFC 3810 §8.2.1 MUST (cancel): a change of mode cancels all pending responses and repetitions.
-    fn set_compatibility(&mut self, compatibility: Compatibility) {
+    pub(super) fn set_compatibility(&mut self, compatibility: Compatibility) {
         let v2 = compatibility == Compatibility::V2;
         let changed = v2 != (self.compatibility == Compatibility::V2);
         self.compatibility = compatibility;
@@ -623,23 +481,8 @@ impl Listener {
         self.repeat_at = Some(self.repeat_at.map_or(at, |before| before.min(at)));
     }
 
-    /// When an answer is given that may take `delay`.
-    fn response_at(&mut self, now: Instant, delay: Duration) -> Instant {
-        // RFC 3810 §6.2 MUST (random): a random delay up to what the query says.
-        let at = now + self.random_delay(delay);
-        let interval = self.config.min_response_interval;
-        let earliest = self.last_response.map(|last| last + interval);
-        match earliest {
-            Some(earliest) if earliest > at => {
-                self.stats.delayed += 1;
-                earliest
-            }
-            _ => at,
-        }
-    }
-
     /// The state of a group that is listened to and reported.
-    fn reported(&mut self, group: Ipv6Addr) -> Option<&mut Group> {
+    pub(super) fn reported(&mut self, group: Ipv6Addr) -> Option<&mut Group> {
         let state = self.groups.get_mut(&group)?;
         (is_reported(group) && !state.filter.is_none()).then_some(state)
     }
@@ -650,7 +493,7 @@ impl Listener {
     }
 
     /// More than nothing, and `longest` at most; a microsecond when that is zero.
-    fn random_delay(&mut self, longest: Duration) -> Duration {
+    pub(super) fn random_delay(&mut self, longest: Duration) -> Duration {
         let micros = u32::try_from(longest.as_micros()).unwrap_or(u32::MAX);
         Duration::from_micros(u64::from(self.random.below(micros)) + 1)
     }
@@ -658,7 +501,7 @@ impl Listener {
 
 /// Whether routers are told about a group: neither all-nodes nor what does not leave the node.
 // RFC 3810 §6 MUST (exempt): no message is sent about ff02::1, nor about scopes 0 and 1.
-fn is_reported(group: Ipv6Addr) -> bool {
+pub(super) fn is_reported(group: Ipv6Addr) -> bool {
     let [_, second, ..] = group.octets();
     group != ALL_NODES && second & 0x0f > 1
 }

@@ -39,6 +39,7 @@
 mod config;
 mod group;
 mod listener;
+mod respond;
 mod v1;
 
 pub use config::{
