@@ -537,6 +537,8 @@ impl Attached {
             advertiser.set_source(now, source);
             if running {
                 advertiser.start(now);
+                // The first one is due at once: a deadline that has come is none.
+                advertiser.handle_timeout(now);
             }
         }
         if let Some(proxy) = &mut self.proxy {
