@@ -329,10 +329,14 @@ impl Host {
         let peer = peer.map_err(Silence::Unreadable)?;
         let source = self.answering_ipv6(destination, peer);
         let source = source.ok_or(Silence::AmbiguousSource)?;
+        let arrival = Arrival {
+            source_is_anycast: arrival.source_is_anycast || self.nd.is_known_anycast(peer),
+            ..*arrival
+        };
         let mut out = self.take_buffer();
         let result = self
             .generator
-            .ipv6(now, error, packet, arrival, source, &mut out);
+            .ipv6(now, error, packet, &arrival, source, &mut out);
         self.finish_error(now, result, out)
     }
 

@@ -319,6 +319,16 @@ impl Interface {
         }
     }
 
+    /// Whether an address is known to be an anycast one: the subnet-router anycast address of a prefix
+    /// of the link (RFC 4291 §2.6.1). Links between two routers have none (RFC 6164).
+    pub fn is_known_anycast(&self, address: Ipv6Addr) -> bool {
+        let is_first = |prefix: &Ipv6Prefix| prefix.network() == address && prefix.length() < 127;
+        let own = self.addresses.iter();
+        own.filter_map(|it| Ipv6Prefix::new(it.address(), it.prefix_length()))
+            .any(|prefix| is_first(&prefix))
+            || self.prefixes().iter().any(|it| is_first(&it.prefix))
+    }
+
     /// Whether the interface listens to a group.
     pub fn is_listening(&self, group: Ipv6Addr) -> bool {
         let [_, scope, ..] = group.octets();

@@ -123,11 +123,12 @@ impl Router {
         packet: &Ipv6Packet<'_>,
         reason: ForwardReason,
     ) -> Result<(), RouterDiscard> {
+        let (peer, asked) = (packet.source(), packet.destination());
         let arrival = Arrival {
             link,
+            source_is_anycast: self.ports.iter().any(|it| it.nd.is_known_anycast(peer)),
             ..Arrival::UNICAST
         };
-        let (peer, asked) = (packet.source(), packet.destination());
         let silent = |silence| RouterDiscard::Silent { reason, silence };
         let source = self.own_source(port, peer, asked);
         let mut out = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
