@@ -10,6 +10,7 @@
 //! | [`echo_host`] | a small host that answers ARP, echo requests and UDP echo |
 //! | [`lab`] | network namespaces and tools of Linux, for the interop tests |
 //! | [`rip_router`] | a live router for RIP and RIPng |
+//! | [`router_config`], [`router_sim`] | an IPv6 router's configuration file, and one in a simulated network |
 #![forbid(unsafe_code)]
 
 extern crate alloc;
@@ -20,6 +21,8 @@ pub mod dissect;
 pub mod echo_host;
 pub mod lab;
 pub mod rip_router;
+pub mod router_config;
+pub mod router_sim;
 
 /// The code in the project's README is compiled and run.
 #[cfg(doctest)]

@@ -127,8 +127,6 @@ struct Outgoing {
 /// };
 /// let mut advertiser = Advertiser::new(config, "fe80::1".parse()?, Box::new(OsRandom))?;
 /// advertiser.start(Instant::ZERO);
-/// let now = advertiser.poll_timeout().unwrap();
-/// advertiser.handle_timeout(now);
 ///
 /// let mut packet = PacketBuf::new();
 /// let transmit = advertiser.poll_transmit(&mut packet).unwrap();
@@ -234,7 +232,7 @@ impl Advertiser {
         self.state = AdvertiserState::Ceasing;
         self.answers.clear();
         self.final_left = self.config.final_advertisements;
-        self.next = Some(self.earliest(self.latest));
+        self.multicast_soon();
     }
 
     /// Changes what is advertised, at once. What is not advertised any more is told with lifetimes of
@@ -379,7 +377,17 @@ impl Advertiser {
 
     fn begin_initial(&mut self) {
         self.initial_left = MAX_INITIAL_RTR_ADVERTISEMENTS;
-        self.next = Some(self.earliest(self.latest));
+        self.multicast_soon();
+    }
+
+    /// Tells all nodes now, or as soon as the rate allows.
+    fn multicast_soon(&mut self) {
+        let at = self.earliest(self.latest);
+        if at <= self.latest {
+            self.multicast();
+        } else {
+            self.next = Some(at);
+        }
     }
 
     /// The first moment from `at` on when all nodes may be told.
