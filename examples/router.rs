@@ -169,6 +169,7 @@ impl Live {
             self.wait()?;
             self.receive()?;
         }
+        self.events(self.clock.now());
         let stats = self.router.stats();
         self.say(
             &json!({

@@ -476,7 +476,7 @@ impl Advertiser {
         let room = self.config.room();
         let mut parts: VecDeque<Vec<NdOptionRepr<'static>>> = VecDeque::from([Vec::new()]);
         let mut used = 0;
-        let options = self.config.to_options(self.latest);
+        let options = self.config.to_options(self.latest, is_final);
         let withdrawn = self.withdrawn.iter().cloned();
         for option in options.into_iter().chain(withdrawn) {
             let Ok(length) = option.wire_len() else {

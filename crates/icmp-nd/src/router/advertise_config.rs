@@ -303,7 +303,7 @@ impl AdvertiserConfig {
         }
         self.check_prefixes()?;
         let room = self.room();
-        for option in self.to_options(Instant::ZERO) {
+        for option in self.to_options(Instant::ZERO, false) {
             let length = option.wire_len().map_err(E::Option)?;
             if length > room {
                 let what = "ND option in one advertisement";
@@ -381,11 +381,16 @@ impl AdvertiserConfig {
     }
 
     /// The options of an advertisement at `now`, in the order of RFC 4861 §4.2 and then of their
-    /// documents.
-    pub(super) fn to_options(&self, now: Instant) -> Vec<NdOptionRepr<'static>> {
+    /// documents. A final one takes back what depends on this router being there: routes, DNS and
+    /// NAT64; prefixes stay what they are.
+    pub(super) fn to_options(&self, now: Instant, is_final: bool) -> Vec<NdOptionRepr<'static>> {
         let default = (self.max_interval * 3).as_secs();
         let default = u32::try_from(default).unwrap_or(INFINITE_LIFETIME);
-        let seconds = |lifetime: Option<Lifetime>| lifetime.map_or(default, |it| it.seconds(now));
+        let seconds = |lifetime: Option<Lifetime>| match lifetime {
+            _ if is_final => 0,
+            Some(lifetime) => lifetime.seconds(now),
+            None => default,
+        };
         let mut options = Vec::new();
         options.extend(self.link_address.map(NdOptionRepr::SourceLinkLayerAddress));
         options.extend(self.link_mtu.map(NdOptionRepr::Mtu));
@@ -415,9 +420,11 @@ impl AdvertiserConfig {
                 }),
         );
         options.extend(self.pref64.iter().map(|pref64| {
-            let lifetime = pref64
-                .lifetime
-                .unwrap_or(u16::try_from(default).unwrap_or(u16::MAX));
+            let lifetime = match pref64.lifetime {
+                _ if is_final => 0,
+                Some(lifetime) => lifetime,
+                None => u16::try_from(default).unwrap_or(u16::MAX),
+            };
             NdOptionRepr::Pref64(Pref64 {
                 prefix: pref64.prefix,
                 lifetime: lifetime.min(65_528) / 8 * 8,
