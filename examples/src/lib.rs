@@ -9,8 +9,10 @@
 //! | [`compare`] | holds that against another dissector's reading of the same frames |
 //! | [`echo_host`] | a small host that answers ARP, echo requests and UDP echo |
 //! | [`lab`] | network namespaces and tools of Linux, for the interop tests |
+//! | [`probe_net`] | sockets for `ping` and `traceroute`, and a simulated path |
 //! | [`rip_router`] | a live router for RIP and RIPng |
 //! | [`router_config`], [`router_sim`] | an IPv6 router's configuration file, and one in a simulated network |
+//! | [`trace_report`] | what `traceroute` prints: a table, or JSON |
 #![forbid(unsafe_code)]
 
 extern crate alloc;
@@ -20,9 +22,11 @@ pub mod compare;
 pub mod dissect;
 pub mod echo_host;
 pub mod lab;
+pub mod probe_net;
 pub mod rip_router;
 pub mod router_config;
 pub mod router_sim;
+pub mod trace_report;
 
 /// The code in the project's README is compiled and run.
 #[cfg(doctest)]

@@ -2,6 +2,7 @@
 
 use super::event::{Answer, AnswerKind};
 use crate::probe::RttStats;
+use crate::wire::IcmpExtensions;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
@@ -22,6 +23,17 @@ pub struct Responder {
     pub extensions: Vec<u8>,
     /// Hops that its last answer had left; `None` where the system does not tell.
     pub hop_limit: Option<u8>,
+}
+
+impl Responder {
+    /// The extensions as objects: MPLS labels, interfaces and others; `None` where there are none or they
+    /// cannot be read.
+    pub fn extension_objects(&self) -> Option<IcmpExtensions<'_>> {
+        if self.extensions.is_empty() {
+            return None;
+        }
+        IcmpExtensions::parse(&self.extensions, 0).ok()
+    }
 }
 
 /// One hop of the path.
