@@ -19,12 +19,13 @@ pub mod ping;
 pub mod pmtu;
 pub mod probe;
 pub mod query;
-mod random;
 pub mod reception;
 pub mod router;
 pub mod traceroute;
 pub mod validation;
 pub mod wire;
+
+use packet_buffer::random;
 
 pub use packet_buffer::{EmitError, Instant, PacketBuf, ParseError, ParseErrorKind, RandomSource};
 

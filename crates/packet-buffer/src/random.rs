@@ -1,5 +1,8 @@
 //! Randomness, as a source that the caller hands in.
 
+use alloc::boxed::Box;
+use sha2::{Digest, Sha256};
+
 /// A cryptographically secure source of random octets.
 ///
 /// Machines take one when they are made. It has no default and there is no global one: a simulation
@@ -57,9 +60,48 @@ impl<R: RandomSource + ?Sized> RandomSource for &mut R {
     }
 }
 
-impl<R: RandomSource + ?Sized> RandomSource for alloc::boxed::Box<R> {
+impl<R: RandomSource + ?Sized> RandomSource for Box<R> {
     fn fill(&mut self, dest: &mut [u8]) {
         (**self).fill(dest);
+    }
+}
+
+/// A source of its own, whose seed is drawn from `random`: for a machine that is handed one source and
+/// owns several machines. Each gets the same octets again when `random` gives the same.
+///
+/// The octets are SHA-256 over the seed and a counter, 32 at a time.
+pub fn fork(random: &mut dyn RandomSource) -> Box<dyn RandomSource + Send> {
+    let mut seed = [0; 32];
+    random.fill(&mut seed);
+    Box::new(Fork {
+        seed,
+        counter: 0,
+        block: [0; 32],
+        used: 32,
+    })
+}
+
+struct Fork {
+    seed: [u8; 32],
+    counter: u64,
+    block: [u8; 32],
+    used: usize,
+}
+
+impl RandomSource for Fork {
+    fn fill(&mut self, dest: &mut [u8]) {
+        for octet in dest {
+            if self.used >= self.block.len() {
+                let mut hash = Sha256::new();
+                hash.update(self.seed);
+                hash.update(self.counter.to_be_bytes());
+                self.block = hash.finalize().into();
+                self.counter = self.counter.wrapping_add(1);
+                self.used = 0;
+            }
+            *octet = self.block.get(self.used).copied().unwrap_or(0);
+            self.used += 1;
+        }
     }
 }
 
@@ -94,6 +136,25 @@ mod os {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn forks_differ_and_repeat() {
+        struct Fixed(u8);
+        impl RandomSource for Fixed {
+            fn fill(&mut self, dest: &mut [u8]) {
+                dest.fill(self.0);
+            }
+        }
+        let draw = |seed: u8| {
+            let mut forked = fork(&mut Fixed(seed));
+            let mut octets = [0; 80];
+            forked.fill(&mut octets);
+            octets
+        };
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+        assert_ne!(draw(1)[..32], draw(1)[32..64]);
+    }
 
     struct Counter(u32);
 

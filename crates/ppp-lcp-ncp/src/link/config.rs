@@ -1,0 +1,115 @@
+//! What a link is told.
+
+use crate::auth::{AuthenticatorConfig, SupplicantConfig};
+use crate::automaton::{EndpointConfig, EndpointConfigError};
+use crate::lcp::{LcpConfig, LcpConfigError};
+use crate::ncp::{IpcpConfig, Ipv6cpConfig};
+use core::time::Duration;
+
+/// What a [`Link`](super::Link) is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkConfig {
+    /// LCP; it says which authentication is wanted and allowed.
+    pub lcp: LcpConfig,
+    /// How the peer proves itself to us, where LCP has agreed on that.
+    pub authenticator: AuthenticatorConfig,
+    /// How we prove ourselves to the peer, where LCP has agreed on that.
+    pub supplicant: SupplicantConfig,
+    /// IPv4; `None` to have none, and to reject the peer's wish. Default: an address from the peer.
+    pub ipcp: Option<IpcpConfig>,
+    /// IPv6; `None` to have none. Default: random identifiers.
+    pub ipv6cp: Option<Ipv6cpConfig>,
+    /// Timer and counters of the network control protocols.
+    pub ncp: EndpointConfig,
+    /// The time between Echo-Requests while the link is up; `None` for no such keepalive. Default: none.
+    pub echo_interval: Option<Duration>,
+    /// Echo-Requests in a row without an answer until the link is taken for dead; at least 1.
+    /// Default: 4.
+    pub echo_failures: u32,
+    /// The time without network packets after which the link closes. Default: never.
+    pub idle_timeout: Option<Duration>,
+    /// How long the network phase may last. Default: for ever.
+    pub session_timeout: Option<Duration>,
+    /// Whether the network phase waits for [`start_network`](super::Link::start_network) after
+    /// authentication, so that addresses can be looked up for the peer. Default: false.
+    pub hold_network: bool,
+}
+
+impl Default for LinkConfig {
+    fn default() -> Self {
+        Self {
+            lcp: LcpConfig::default(),
+            authenticator: AuthenticatorConfig::default(),
+            supplicant: SupplicantConfig::default(),
+            ipcp: Some(IpcpConfig::default()),
+            ipv6cp: Some(Ipv6cpConfig::default()),
+            ncp: EndpointConfig::default(),
+            echo_interval: None,
+            echo_failures: 4,
+            idle_timeout: None,
+            session_timeout: None,
+            hold_network: false,
+        }
+    }
+}
+
+/// A value of [`LinkConfig`] cannot work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{part}: {field}: {problem}")]
+pub struct LinkConfigError {
+    /// The part of the configuration.
+    pub part: &'static str,
+    /// The field in it.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub problem: &'static str,
+}
+
+impl From<LcpConfigError> for LinkConfigError {
+    fn from(error: LcpConfigError) -> Self {
+        Self {
+            part: "lcp",
+            field: error.field,
+            problem: error.problem,
+        }
+    }
+}
+
+impl From<EndpointConfigError> for LinkConfigError {
+    fn from(error: EndpointConfigError) -> Self {
+        Self {
+            part: "ncp",
+            field: error.field,
+            problem: error.problem,
+        }
+    }
+}
+
+impl LinkConfig {
+    pub(super) fn check(&self) -> Result<(), LinkConfigError> {
+        let fail = |field, problem| {
+            Err(LinkConfigError {
+                part: "link",
+                field,
+                problem,
+            })
+        };
+        let zero = |period: Option<Duration>| period.is_some_and(|period| period.is_zero());
+        if self.ipcp.is_none() && self.ipv6cp.is_none() {
+            return fail("ipcp", "either IPv4 or IPv6 is needed");
+        }
+        if self.echo_failures == 0 {
+            return fail("echo_failures", "must be at least 1");
+        }
+        if zero(self.echo_interval) {
+            return fail("echo_interval", "must not be zero");
+        }
+        if zero(self.idle_timeout) {
+            return fail("idle_timeout", "must not be zero");
+        }
+        if zero(self.session_timeout) {
+            return fail("session_timeout", "must not be zero");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,632 @@
+//! The machine.
+
+use super::config::{LinkConfig, LinkConfigError};
+use super::event::{
+    AuthRole, CloseReason, FramingParameters, LinkDiscard, LinkEvent, LinkStats, LinkTransmit,
+    Phase,
+};
+use super::network::Networks;
+use super::timers::Timers;
+use crate::auth::{AuthEvent, AuthFailure, Authenticator, MsChapV2Keys, Secret, Supplicant};
+use crate::automaton::LayerEvent;
+use crate::lcp::{AuthMethod, Lcp, LcpEvent};
+use crate::wire::{PppPacket, PppProtocol, PppRepr};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use core::fmt;
+use packet_buffer::random::fork;
+use packet_buffer::{Instant, PacketBuf, RandomSource};
+
+/// Events that may wait to be fetched; with more, the oldest goes and is counted.
+const MAX_EVENTS: usize = 64;
+
+/// One end of a PPP link, from the line's coming up to its end.
+///
+/// PPP packets go in by [`handle_input`](Self::handle_input) and come out of
+/// [`poll_transmit`](Self::poll_transmit). Network packets are put into PPP ones by
+/// [`encapsulate`](Self::encapsulate).
+///
+/// ```
+/// use ppp_lcp_ncp::link::{Link, LinkConfig, LinkEvent};
+/// use ppp_lcp_ncp::ncp::IpcpConfig;
+/// use ppp_lcp_ncp::wire::PppProtocol;
+/// use ppp_lcp_ncp::{Instant, PacketBuf};
+/// use packet_buffer::random::OsRandom;
+///
+/// let now = Instant::ZERO;
+/// let mut ends = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|address| {
+///     let ipcp = IpcpConfig { address: Some(address.into()), ..IpcpConfig::default() };
+///     let config = LinkConfig { ipcp: Some(ipcp), ..LinkConfig::default() };
+///     let mut link = Link::new(config, Box::new(OsRandom)).unwrap();
+///     link.open(now);
+///     link.lower_up(now);
+///     link
+/// });
+/// let (mut packet, mut data) = (PacketBuf::new(), PacketBuf::new());
+/// while !ends.iter().all(|end| end.is_open(PppProtocol::IPV4)) {
+///     let [a, b] = &mut ends;
+///     if a.poll_transmit(&mut packet).is_some() {
+///         b.handle_input(now, packet.as_slice(), &mut data)?;
+///     }
+///     ends.swap(0, 1);
+/// }
+/// // A datagram goes through.
+/// let [a, b] = &mut ends;
+/// let mut datagram = PacketBuf::from(&b"E..."[..]);
+/// a.encapsulate(now, PppProtocol::IPV4, &mut datagram)?;
+/// let received = b.handle_input(now, datagram.as_slice(), &mut data)?;
+/// assert_eq!((received, data.as_slice()), (Some(PppProtocol::IPV4), &b"E..."[..]));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+pub struct Link {
+    config: LinkConfig,
+    pub(super) random: Box<dyn RandomSource + Send>,
+    lcp: Lcp,
+    authenticator: Option<Authenticator>,
+    supplicant: Option<Supplicant>,
+    /// Proofs that are still to be given.
+    unproved: Unproved,
+    pub(super) networks: Networks,
+    phase: Phase,
+    is_lower_layer_up: bool,
+    /// The network phase waits for the caller.
+    held: bool,
+    keys: Option<MsChapV2Keys>,
+    /// Echo-Requests in a row without an answer.
+    lost_echoes: u32,
+    pub(super) timers: Timers,
+    /// Why LCP is being closed.
+    reason: Option<CloseReason>,
+    events: VecDeque<LinkEvent>,
+    latest: Instant,
+    pub(super) stats: LinkStats,
+}
+
+/// Whose proofs are still to be given.
+#[derive(Debug, Clone, Copy, Default)]
+struct Unproved {
+    peer: bool,
+    ours: bool,
+}
+
+impl Link {
+    /// A link whose line is down, and that is not to open yet.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkConfigError`], which names the part and the field.
+    pub fn new(
+        config: LinkConfig,
+        mut random: Box<dyn RandomSource + Send>,
+    ) -> Result<Self, LinkConfigError> {
+        config.check()?;
+        let lcp = Lcp::new(config.lcp.clone(), fork(&mut random))?;
+        let networks = Networks::new(&config, &mut random)?;
+        Ok(Self {
+            lcp,
+            networks,
+            config,
+            random,
+            authenticator: None,
+            supplicant: None,
+            unproved: Unproved::default(),
+            phase: Phase::Dead,
+            is_lower_layer_up: false,
+            held: false,
+            keys: None,
+            lost_echoes: 0,
+            timers: Timers::default(),
+            reason: None,
+            events: VecDeque::new(),
+            latest: Instant::ZERO,
+            stats: LinkStats::default(),
+        })
+    }
+
+    /// The link may open, as soon as the line is up.
+    pub fn open(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.reason = None;
+        self.lcp.open(now);
+        if self.is_lower_layer_up && self.phase == Phase::Dead {
+            self.enter(Phase::Establish);
+        }
+        self.settle(now);
+    }
+
+    /// The link ends.
+    pub fn close(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.end(now, CloseReason::Closed);
+        self.settle(now);
+    }
+
+    /// The line carries packets now.
+    pub fn lower_up(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if self.is_lower_layer_up {
+            return;
+        }
+        self.is_lower_layer_up = true;
+        self.lcp.lower_up(now);
+        // RFC 1661 §3.3 MUST (dead): the link leaves the dead phase when the line comes up.
+        self.enter(Phase::Establish);
+        self.settle(now);
+    }
+
+    /// The line is gone.
+    pub fn lower_down(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if !self.is_lower_layer_up {
+            return;
+        }
+        self.is_lower_layer_up = false;
+        self.reason.get_or_insert(CloseReason::LowerLayerDown);
+        self.lcp.lower_down(now);
+        self.settle(now);
+        // LCP waits for the line to come back, and tells nothing: the link has ended all the same.
+        self.finish();
+    }
+
+    /// Begins the network phase, when [`LinkConfig::hold_network`] made it wait.
+    pub fn start_network(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if self.held {
+            self.held = false;
+            self.begin_network(now);
+            self.settle(now);
+        }
+    }
+
+    /// The secret that was asked for; `None` when there is none.
+    pub fn provide_secret(&mut self, now: Instant, role: AuthRole, secret: Option<&Secret>) {
+        let now = self.advance(now);
+        match (role, &mut self.authenticator, &mut self.supplicant) {
+            (AuthRole::Peer, Some(authenticator), _) => authenticator.provide_secret(now, secret),
+            (AuthRole::Ours, _, Some(supplicant)) => supplicant.provide_secret(now, secret),
+            _ => {}
+        }
+        self.settle(now);
+    }
+
+    /// The phase.
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// LCP, to look at.
+    pub const fn lcp(&self) -> &Lcp {
+        &self.lcp
+    }
+
+    /// What MS-CHAP-V2 gave for MPPE, when the link was authenticated by it.
+    pub const fn keys(&self) -> Option<&MsChapV2Keys> {
+        self.keys.as_ref()
+    }
+
+    /// Counters.
+    pub const fn stats(&self) -> &LinkStats {
+        &self.stats
+    }
+
+    /// What was configured.
+    pub const fn config(&self) -> &LinkConfig {
+        &self.config
+    }
+
+    /// How network packets to the peer are to be framed now.
+    pub fn framing(&self) -> FramingParameters {
+        if !self.lcp.is_open() {
+            return FramingParameters::DEFAULT;
+        }
+        let peers = self.lcp.peers();
+        FramingParameters {
+            accm: peers.accm,
+            protocol_field_compression: peers.protocol_field_compression,
+            address_and_control_field_compression: peers.address_and_control_field_compression,
+            fcs: peers.fcs,
+        }
+    }
+
+    /// A PPP packet has arrived, with Address and Control fields or without. A network packet is
+    /// written to `data`, in place of what it holds, and its protocol returned; `None` means that
+    /// the packet was the link's own.
+    ///
+    /// # Errors
+    ///
+    /// It was ignored; nothing but the counters has changed. `data` may have.
+    pub fn handle_input(
+        &mut self,
+        now: Instant,
+        packet: &[u8],
+        data: &mut PacketBuf,
+    ) -> Result<Option<PppProtocol>, LinkDiscard> {
+        self.stats.received += 1;
+        let result = self.receive(now, packet, data);
+        match &result {
+            Ok(_) => {
+                let now = self.latest;
+                self.settle(now);
+            }
+            Err(discard) => self.stats.count(discard),
+        }
+        result
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let now = self.advance(now);
+        self.lcp.handle_timeout(now);
+        if let Some(authenticator) = &mut self.authenticator {
+            authenticator.handle_timeout(now);
+        }
+        if let Some(supplicant) = &mut self.supplicant {
+            supplicant.handle_timeout(now);
+        }
+        self.networks.handle_timeout(now);
+        if Timers::take_due(&mut self.timers.session, now) {
+            self.end(now, CloseReason::SessionTimeout);
+        }
+        if Timers::take_due(&mut self.timers.idle, now) {
+            self.end(now, CloseReason::IdleTimeout);
+        }
+        if Timers::take_due(&mut self.timers.echo, now) {
+            self.send_echo(now);
+        }
+        self.settle(now);
+    }
+
+    /// Writes the next packet, protocol and information, in place of what `out` holds. `None` when there
+    /// is none.
+    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<LinkTransmit> {
+        if self.lcp.poll_transmit(out) {
+            // RFC 1662 §7.1 MUST (lcp-accm): LCP packets are escaped as if nothing had been
+            // negotiated; RFC 1661 §6.5 and §6.6 leave them uncompressed too.
+            PppRepr::new(PppProtocol::LCP).emit(out);
+            return Some(LinkTransmit {
+                framing: FramingParameters::DEFAULT,
+                protocol: PppProtocol::LCP,
+            });
+        }
+        let protocol = self.poll_authentication(out).or_else(|| {
+            // The network phase has not begun, or has ended, while its packets still wait.
+            self.networks.poll_transmit(out)
+        })?;
+        PppRepr::new(protocol).emit(out);
+        Some(LinkTransmit {
+            framing: self.framing(),
+            protocol,
+        })
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let authenticator = self.authenticator.as_ref();
+        let supplicant = self.supplicant.as_ref();
+        [
+            self.lcp.poll_timeout(),
+            authenticator.and_then(Authenticator::poll_timeout),
+            supplicant.and_then(Supplicant::poll_timeout),
+            self.networks.poll_timeout(),
+            self.timers.next(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// What has happened, oldest first.
+    pub fn poll_event(&mut self) -> Option<LinkEvent> {
+        self.events.pop_front()
+    }
+
+    fn receive(
+        &mut self,
+        now: Instant,
+        packet: &[u8],
+        data: &mut PacketBuf,
+    ) -> Result<Option<PppProtocol>, LinkDiscard> {
+        let packet = PppPacket::parse(packet)?;
+        let (protocol, information) = (packet.protocol(), packet.information());
+        if !self.is_lower_layer_up {
+            return Err(LinkDiscard::LowerLayerDown);
+        }
+        match protocol {
+            PppProtocol::LCP => {
+                self.lcp.handle_packet(now, information)?;
+                self.advance(now);
+                Ok(None)
+            }
+            // RFC 1661 §3.4 MUST (establish): other packets are discarded before LCP is open.
+            _ if !self.lcp.is_open() => Err(LinkDiscard::Phase(protocol, self.phase)),
+            PppProtocol::PAP | PppProtocol::CHAP | PppProtocol::EAP => {
+                self.receive_authentication(now, protocol, information)?;
+                Ok(None)
+            }
+            // RFC 1661 §3.5 MUST (authenticate): packets of the network phase are discarded before it.
+            _ if self.phase != Phase::Network => Err(LinkDiscard::Phase(protocol, self.phase)),
+            _ => self.receive_network(now, protocol, information, data),
+        }
+    }
+
+    /// Who authenticates whom was agreed on; both sides of CHAP and EAP share a protocol and are told
+    /// apart by the code.
+    fn receive_authentication(
+        &mut self,
+        now: Instant,
+        protocol: PppProtocol,
+        information: &[u8],
+    ) -> Result<(), LinkDiscard> {
+        let own_challenge = self
+            .authenticator
+            .as_ref()
+            .and_then(Authenticator::outstanding_challenge)
+            .copied();
+        let authenticator = self
+            .authenticator
+            .as_mut()
+            .filter(|it| it.method().protocol() == protocol);
+        let supplicant = self
+            .supplicant
+            .as_mut()
+            .filter(|it| it.method().protocol() == protocol);
+        let result = match (authenticator, supplicant) {
+            (Some(authenticator), Some(supplicant)) => {
+                if is_for_authenticator(protocol, information) {
+                    authenticator.handle_packet(now, information)
+                } else {
+                    supplicant.handle_packet(now, information, own_challenge.as_ref())
+                }
+            }
+            (Some(authenticator), None) => authenticator.handle_packet(now, information),
+            (None, Some(supplicant)) => {
+                supplicant.handle_packet(now, information, own_challenge.as_ref())
+            }
+            (None, None) => return Err(LinkDiscard::NotNegotiated(protocol)),
+        };
+        result?;
+        self.advance(now);
+        Ok(())
+    }
+
+    fn poll_authentication(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
+        if let Some(authenticator) = &mut self.authenticator
+            && authenticator.poll_transmit(out)
+        {
+            return Some(authenticator.method().protocol());
+        }
+        if let Some(supplicant) = &mut self.supplicant
+            && supplicant.poll_transmit(out)
+        {
+            return Some(supplicant.method().protocol());
+        }
+        None
+    }
+
+    pub(super) fn reject_protocol(&mut self, protocol: PppProtocol, information: &[u8]) {
+        self.stats.unknown_protocol += 1;
+        self.lcp.reject_protocol(protocol, information);
+    }
+
+    /// Takes in what the parts tell, until none tells anything more.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            if let Some(event) = self.lcp.poll_event() {
+                self.on_lcp(now, event);
+            } else if let Some((role, event)) = self.poll_authentication_event() {
+                self.on_authentication(now, role, event);
+            } else if !self.settle_networks(now) {
+                return;
+            }
+        }
+    }
+
+    fn on_lcp(&mut self, now: Instant, event: LcpEvent) {
+        match event {
+            LcpEvent::Layer(LayerEvent::Up) => self.begin_authentication(now),
+            LcpEvent::Layer(LayerEvent::Down) => {
+                self.leave_network(now);
+                self.enter(if self.lcp.state().runs_restart_timer() {
+                    Phase::Establish
+                } else {
+                    Phase::Terminate
+                });
+            }
+            LcpEvent::Layer(LayerEvent::Finished) => {
+                self.reason.get_or_insert(CloseReason::NoAnswer);
+                self.finish();
+            }
+            LcpEvent::Layer(LayerEvent::NotConverged) => {
+                self.reason.get_or_insert(CloseReason::NotConverged);
+            }
+            LcpEvent::Layer(LayerEvent::Started) => {}
+            LcpEvent::LoopedBack => self.end(now, CloseReason::LoopedBack),
+            LcpEvent::AuthenticationRefused => self.end(now, CloseReason::AuthenticationRefused),
+            LcpEvent::ProtocolRejected(protocol) => {
+                self.networks.protocol_rejected(now, protocol);
+                self.push_event(LinkEvent::ProtocolRejected(protocol));
+            }
+            LcpEvent::EchoReply { .. } => self.lost_echoes = 0,
+            LcpEvent::Identification(text) => {
+                self.push_event(LinkEvent::PeerIdentification(text));
+            }
+            LcpEvent::TimeRemaining(left) => self.push_event(LinkEvent::TimeRemaining(left)),
+        }
+    }
+
+    fn begin_authentication(&mut self, now: Instant) {
+        let (peers, ours) = (self.lcp.ours().auth, self.lcp.peers().auth);
+        self.authenticator = peers.map(|method| self.new_authenticator(method));
+        self.supplicant = ours.map(|method| self.new_supplicant(method));
+        self.unproved = Unproved {
+            peer: peers.is_some(),
+            ours: ours.is_some(),
+        };
+        self.keys = None;
+        self.lost_echoes = 0;
+        self.timers.echo = self.config.echo_interval.map(|interval| now + interval);
+        if peers.is_none() && ours.is_none() {
+            self.authenticated(now);
+            return;
+        }
+        self.enter(Phase::Authenticate);
+        if let Some(authenticator) = &mut self.authenticator {
+            authenticator.start(now);
+        }
+        if let Some(supplicant) = &mut self.supplicant {
+            supplicant.start(now);
+        }
+    }
+
+    fn new_authenticator(&mut self, method: AuthMethod) -> Authenticator {
+        let config = self.config.authenticator.clone();
+        Authenticator::new(method, config, fork(&mut self.random))
+    }
+
+    fn new_supplicant(&mut self, method: AuthMethod) -> Supplicant {
+        let config = self.config.supplicant.clone();
+        Supplicant::new(method, config, fork(&mut self.random))
+    }
+
+    fn poll_authentication_event(&mut self) -> Option<(AuthRole, AuthEvent)> {
+        let peers = self.authenticator.as_mut();
+        if let Some(event) = peers.and_then(Authenticator::poll_event) {
+            return Some((AuthRole::Peer, event));
+        }
+        let ours = self.supplicant.as_mut()?;
+        Some((AuthRole::Ours, ours.poll_event()?))
+    }
+
+    fn on_authentication(&mut self, now: Instant, role: AuthRole, event: AuthEvent) {
+        match event {
+            AuthEvent::SecretWanted { name } => {
+                self.push_event(LinkEvent::SecretWanted { role, name });
+            }
+            AuthEvent::Succeeded { name, keys } => {
+                if keys.is_some() {
+                    self.keys = keys;
+                }
+                self.push_event(LinkEvent::Authenticated { role, name });
+                let missing = match role {
+                    AuthRole::Peer => &mut self.unproved.peer,
+                    AuthRole::Ours => &mut self.unproved.ours,
+                };
+                // A proof that was given again while the link is up changes nothing.
+                let was_missing = core::mem::take(missing);
+                if was_missing && !self.unproved.peer && !self.unproved.ours {
+                    self.authenticated(now);
+                }
+            }
+            AuthEvent::Failed(failure) => self.end(now, failed(role, failure)),
+        }
+    }
+
+    fn authenticated(&mut self, now: Instant) {
+        if self.config.hold_network {
+            self.held = true;
+        } else {
+            self.begin_network(now);
+        }
+    }
+
+    fn begin_network(&mut self, now: Instant) {
+        self.enter(Phase::Network);
+        self.timers.idle = self.config.idle_timeout.map(|timeout| now + timeout);
+        self.timers.session = self.config.session_timeout.map(|timeout| now + timeout);
+        let mru = usize::from(self.lcp.peers().mru);
+        self.networks.begin(now, mru);
+    }
+
+    fn leave_network(&mut self, now: Instant) {
+        self.held = false;
+        self.timers = Timers::default();
+        self.networks.end(now);
+        self.authenticator = None;
+        self.supplicant = None;
+        self.unproved = Unproved::default();
+        self.keys = None;
+    }
+
+    fn send_echo(&mut self, now: Instant) {
+        if self.lost_echoes >= self.config.echo_failures {
+            self.end(now, CloseReason::EchoLost);
+            return;
+        }
+        if self.lcp.send_echo_request().is_some() {
+            self.stats.echo_requests += 1;
+            self.lost_echoes += 1;
+        }
+        self.timers.echo = self.config.echo_interval.map(|interval| now + interval);
+    }
+
+    /// Closes LCP, for the first reason that there is.
+    pub(super) fn end(&mut self, now: Instant, reason: CloseReason) {
+        if self.phase == Phase::Dead {
+            // Nothing to end, but nothing is to open either.
+            self.lcp.close(now);
+            return;
+        }
+        self.reason.get_or_insert(reason);
+        self.enter(Phase::Terminate);
+        self.lcp.close(now);
+    }
+
+    fn finish(&mut self) {
+        if self.phase == Phase::Dead {
+            return;
+        }
+        self.enter(Phase::Dead);
+        let reason = self.reason.take();
+        self.push_event(LinkEvent::Closed(reason.unwrap_or(CloseReason::Closed)));
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        if self.phase != phase {
+            self.phase = phase;
+            self.push_event(LinkEvent::Phase(phase));
+        }
+    }
+
+    pub(super) fn push_event(&mut self, event: LinkEvent) {
+        if self.events.len() >= MAX_EVENTS {
+            self.events.pop_front();
+            self.stats.events_lost += 1;
+        }
+        self.events.push_back(event);
+    }
+
+    /// The latest time seen, which a clock that runs backwards does not change.
+    pub(super) fn advance(&mut self, now: Instant) -> Instant {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+}
+
+fn failed(role: AuthRole, failure: AuthFailure) -> CloseReason {
+    match role {
+        AuthRole::Peer => CloseReason::PeerNotAuthenticated(failure),
+        AuthRole::Ours => CloseReason::WeNotAuthenticated(failure),
+    }
+}
+
+/// Whether a packet of a protocol that both sides speak is for the authenticator: requests and
+/// responses come from the supplicant.
+fn is_for_authenticator(protocol: PppProtocol, information: &[u8]) -> bool {
+    let code = information.first().copied().unwrap_or_default();
+    if protocol == PppProtocol::PAP {
+        code == 1
+    } else {
+        code == 2
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("phase", &self.phase)
+            .field("lcp", &self.lcp.state())
+            .field("networks", &self.networks)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,325 @@
+//! The network phase: network control protocols, and the packets of their networks.
+
+use super::config::{LinkConfig, LinkConfigError};
+use super::event::{CloseReason, LinkDiscard, LinkEvent, SendError};
+use super::machine::Link;
+use crate::automaton::{LayerEvent, State};
+use crate::ncp::{Ipcp, IpcpConfig, IpcpNegotiation, Ipv6cp, Ipv6cpConfig, Ipv6cpNegotiation};
+use crate::wire::{PppProtocol, PppRepr};
+use alloc::boxed::Box;
+use packet_buffer::random::fork;
+use packet_buffer::{Instant, PacketBuf, RandomSource};
+
+/// The network control protocols of a link.
+#[derive(Debug)]
+pub(super) struct Networks {
+    ipcp: Option<Ipcp>,
+    ipv6cp: Option<Ipv6cp>,
+}
+
+impl Networks {
+    pub(super) fn new(
+        config: &LinkConfig,
+        random: &mut Box<dyn RandomSource + Send>,
+    ) -> Result<Self, LinkConfigError> {
+        let ipcp = match &config.ipcp {
+            Some(ipcp) => {
+                let negotiation = IpcpNegotiation::new(ipcp.clone());
+                Some(Ipcp::new(config.ncp, negotiation, fork(random))?)
+            }
+            None => None,
+        };
+        let ipv6cp = match &config.ipv6cp {
+            Some(ipv6cp) => {
+                let negotiation = Ipv6cpNegotiation::new(*ipv6cp);
+                Some(Ipv6cp::new(config.ncp, negotiation, fork(random))?)
+            }
+            None => None,
+        };
+        Ok(Self { ipcp, ipv6cp })
+    }
+
+    pub(super) fn begin(&mut self, now: Instant, mru: usize) {
+        if let Some(ipcp) = &mut self.ipcp {
+            ipcp.set_peer_limit(mru);
+            ipcp.open(now);
+            ipcp.lower_up(now);
+        }
+        if let Some(ipv6cp) = &mut self.ipv6cp {
+            ipv6cp.set_peer_limit(mru);
+            ipv6cp.open(now);
+            ipv6cp.lower_up(now);
+        }
+    }
+
+    pub(super) fn end(&mut self, now: Instant) {
+        if let Some(ipcp) = &mut self.ipcp {
+            ipcp.lower_down(now);
+        }
+        if let Some(ipv6cp) = &mut self.ipv6cp {
+            ipv6cp.lower_down(now);
+        }
+    }
+
+    pub(super) fn protocol_rejected(&mut self, now: Instant, protocol: PppProtocol) {
+        match (protocol, &mut self.ipcp, &mut self.ipv6cp) {
+            (PppProtocol::IPCP | PppProtocol::IPV4, Some(ipcp), _) => ipcp.protocol_rejected(now),
+            (PppProtocol::IPV6CP | PppProtocol::IPV6, _, Some(ipv6cp)) => {
+                ipv6cp.protocol_rejected(now);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if let Some(ipcp) = &mut self.ipcp {
+            ipcp.handle_timeout(now);
+        }
+        if let Some(ipv6cp) = &mut self.ipv6cp {
+            ipv6cp.handle_timeout(now);
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let ipcp = self.ipcp.as_ref().and_then(Ipcp::poll_timeout);
+        let ipv6cp = self.ipv6cp.as_ref().and_then(Ipv6cp::poll_timeout);
+        [ipcp, ipv6cp].into_iter().flatten().min()
+    }
+
+    pub(super) fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
+        if let Some(ipcp) = &mut self.ipcp
+            && ipcp.poll_transmit(out)
+        {
+            return Some(PppProtocol::IPCP);
+        }
+        if let Some(ipv6cp) = &mut self.ipv6cp
+            && ipv6cp.poll_transmit(out)
+        {
+            return Some(PppProtocol::IPV6CP);
+        }
+        None
+    }
+
+    fn is_open(&self, protocol: PppProtocol) -> bool {
+        match protocol {
+            PppProtocol::IPV4 => self
+                .ipcp
+                .as_ref()
+                .is_some_and(|ipcp| ipcp.is_open() && ipcp.negotiation().is_complete()),
+            PppProtocol::IPV6 => self
+                .ipv6cp
+                .as_ref()
+                .is_some_and(|ipv6cp| ipv6cp.is_open() && ipv6cp.negotiation().is_complete()),
+            _ => false,
+        }
+    }
+
+    /// Whether none of them is open or can become it.
+    fn are_all_finished(&self) -> bool {
+        let finished =
+            |state: State| matches!(state, State::Initial | State::Closed | State::Stopped);
+        let ipcp = self.ipcp.as_ref().map(Ipcp::state);
+        let ipv6cp = self.ipv6cp.as_ref().map(Ipv6cp::state);
+        [ipcp, ipv6cp].into_iter().flatten().all(finished)
+    }
+}
+
+impl Link {
+    /// Whether packets of this network protocol, IPv4 or IPv6, can go.
+    pub fn is_open(&self, protocol: PppProtocol) -> bool {
+        self.networks.is_open(protocol)
+    }
+
+    /// IPCP, to look at; `None` where IPv4 is not configured.
+    pub const fn ipcp(&self) -> Option<&Ipcp> {
+        self.networks.ipcp.as_ref()
+    }
+
+    /// IPV6CP, to look at; `None` where IPv6 is not configured.
+    pub const fn ipv6cp(&self) -> Option<&Ipv6cp> {
+        self.networks.ipv6cp.as_ref()
+    }
+
+    /// Configures IPCP anew, for its next negotiation: the peer's address can depend on its name.
+    /// False where IPv4 is not configured.
+    pub fn set_ipcp_config(&mut self, config: IpcpConfig) -> bool {
+        let Some(ipcp) = &mut self.networks.ipcp else {
+            return false;
+        };
+        ipcp.negotiation_mut().set_config(config);
+        true
+    }
+
+    /// The same for IPV6CP.
+    pub fn set_ipv6cp_config(&mut self, config: Ipv6cpConfig) -> bool {
+        let Some(ipv6cp) = &mut self.networks.ipv6cp else {
+            return false;
+        };
+        *ipv6cp.negotiation_mut() = Ipv6cpNegotiation::new(config);
+        true
+    }
+
+    /// Ends IPv4 alone; LCP and IPv6 stay.
+    // RFC 1661 §3.6 MUST (ncp): each network control protocol is opened and closed for itself.
+    pub fn close_ipv4(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if let Some(ipcp) = &mut self.networks.ipcp {
+            ipcp.close(now);
+        }
+        while self.settle_networks(now) {}
+    }
+
+    /// Opens IPv4 again.
+    pub fn open_ipv4(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if let Some(ipcp) = &mut self.networks.ipcp {
+            ipcp.open(now);
+        }
+    }
+
+    /// Ends IPv6 alone; LCP and IPv4 stay.
+    pub fn close_ipv6(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if let Some(ipv6cp) = &mut self.networks.ipv6cp {
+            ipv6cp.close(now);
+        }
+        while self.settle_networks(now) {}
+    }
+
+    /// Opens IPv6 again.
+    pub fn open_ipv6(&mut self, now: Instant) {
+        let now = self.advance(now);
+        if let Some(ipv6cp) = &mut self.networks.ipv6cp {
+            ipv6cp.open(now);
+        }
+    }
+
+    /// Makes a PPP packet of a network packet: the protocol goes in front of what `packet` holds.
+    /// [`framing`](Self::framing) says how it is to be framed.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`], which is counted; the packet is where it was.
+    pub fn encapsulate(
+        &mut self,
+        now: Instant,
+        protocol: PppProtocol,
+        packet: &mut PacketBuf,
+    ) -> Result<(), SendError> {
+        if !self.is_open(protocol) {
+            self.stats.send_not_open += 1;
+            return Err(SendError::NotOpen(protocol));
+        }
+        let (length, mru) = (packet.len(), usize::from(self.lcp().peers().mru));
+        if length > mru {
+            self.stats.send_too_long += 1;
+            return Err(SendError::TooLong { length, mru });
+        }
+        let now = self.advance(now);
+        self.timers.used(now, self.config().idle_timeout);
+        self.stats.sent += 1;
+        PppRepr {
+            protocol,
+            compress_protocol: self.framing().protocol_field_compression,
+            address_and_control: false,
+        }
+        .emit(packet);
+        Ok(())
+    }
+
+    pub(super) fn receive_network(
+        &mut self,
+        now: Instant,
+        protocol: PppProtocol,
+        information: &[u8],
+        data: &mut PacketBuf,
+    ) -> Result<Option<PppProtocol>, LinkDiscard> {
+        let networks = &mut self.networks;
+        match (protocol, &mut networks.ipcp, &mut networks.ipv6cp) {
+            (PppProtocol::IPCP, Some(ipcp), _) => {
+                let result = ipcp.handle_packet(now, information);
+                result.map_err(|discard| LinkDiscard::Ncp(protocol, discard))?;
+                self.advance(now);
+                Ok(None)
+            }
+            (PppProtocol::IPV6CP, _, Some(ipv6cp)) => {
+                let result = ipv6cp.handle_packet(now, information);
+                result.map_err(|discard| LinkDiscard::Ncp(protocol, discard))?;
+                self.advance(now);
+                Ok(None)
+            }
+            (PppProtocol::IPV4, Some(_), _) | (PppProtocol::IPV6, _, Some(_)) => {
+                // RFC 1661 §3.6 MUST (not-open): packets of a supported protocol that is not open are
+                // silently discarded.
+                if !self.is_open(protocol) {
+                    return Err(LinkDiscard::NotOpen(protocol));
+                }
+                let now = self.advance(now);
+                self.timers.used(now, self.config().idle_timeout);
+                self.stats.delivered += 1;
+                data.reset(PacketBuf::DEFAULT_HEADROOM);
+                data.append_slice(information);
+                Ok(Some(protocol))
+            }
+            _ => {
+                // RFC 1661 §3.6 MUST (unsupported): packets of others are returned in a
+                // Protocol-Reject.
+                self.advance(now);
+                self.reject_protocol(protocol, information);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Takes in what the network control protocols tell; false when they tell nothing more.
+    pub(super) fn settle_networks(&mut self, now: Instant) -> bool {
+        if let Some(event) = self.networks.ipcp.as_mut().and_then(Ipcp::poll_event) {
+            self.on_ipcp(now, event);
+        } else if let Some(event) = self.networks.ipv6cp.as_mut().and_then(Ipv6cp::poll_event) {
+            self.on_ipv6cp(now, event);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn on_ipcp(&mut self, now: Instant, event: LayerEvent) {
+        let Some(ipcp) = &mut self.networks.ipcp else {
+            return;
+        };
+        let values = *ipcp.negotiation().values();
+        match event {
+            LayerEvent::Up if ipcp.negotiation().is_complete() => {
+                self.push_event(LinkEvent::Ipv4Up(values));
+            }
+            // Without addresses there is no IPv4.
+            LayerEvent::Up => ipcp.close(now),
+            LayerEvent::Down => self.push_event(LinkEvent::Ipv4Down),
+            LayerEvent::Finished => self.network_finished(now),
+            LayerEvent::Started | LayerEvent::NotConverged => {}
+        }
+    }
+
+    fn on_ipv6cp(&mut self, now: Instant, event: LayerEvent) {
+        let Some(ipv6cp) = &mut self.networks.ipv6cp else {
+            return;
+        };
+        let negotiation = ipv6cp.negotiation();
+        match (event, negotiation.ours(), negotiation.peers()) {
+            (LayerEvent::Up, Some(ours), Some(peers)) => {
+                self.push_event(LinkEvent::Ipv6Up { ours, peers });
+            }
+            (LayerEvent::Up, ..) => ipv6cp.close(now),
+            (LayerEvent::Down, ..) => self.push_event(LinkEvent::Ipv6Down),
+            (LayerEvent::Finished, ..) => self.network_finished(now),
+            (LayerEvent::Started | LayerEvent::NotConverged, ..) => {}
+        }
+    }
+
+    /// A link without any network is of no use.
+    fn network_finished(&mut self, now: Instant) {
+        if self.phase() == super::Phase::Network && self.networks.are_all_finished() {
+            self.end(now, CloseReason::NoNetworkProtocol);
+        }
+    }
+}
