@@ -9,6 +9,7 @@
 )]
 
 mod captures;
+mod exercise;
 mod no_panic;
 mod rfc1058;
 mod rfc2080;
