@@ -450,7 +450,7 @@ impl<T: Copy + Default> Blocks<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::collections::BTreeMap;
+    use alloc::collections::btree_map::{BTreeMap, Entry};
     use proptest::prelude::*;
 
     #[test]
@@ -510,9 +510,9 @@ mod tests {
             match operation {
                 Operation::Insert(key, length) => {
                     prop_assert_eq!(trie.get(key, length), model.get(&(key, length)).copied());
-                    if !model.contains_key(&(key, length)) {
+                    if let Entry::Vacant(vacant) = model.entry((key, length)) {
                         trie.insert(key, length, number);
-                        model.insert((key, length), number);
+                        vacant.insert(number);
                     }
                 }
                 Operation::Remove(at) => {
