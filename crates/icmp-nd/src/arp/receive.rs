@@ -160,7 +160,7 @@ impl Arp {
         link_source: MacAddr,
         packet: &[u8],
     ) -> Result<(), Discard> {
-        // RFC 826 MUST (hardware): other hardware and protocols are not for this machine.
+        // RFC 826, "Packet Reception": other hardware and protocols are not for this machine.
         let arp = ArpPacket::parse(packet)?.to_repr()?;
         let is_request = match arp.operation {
             ArpOperation::REQUEST => true,
@@ -256,13 +256,13 @@ impl Arp {
             return Err(Discard::NotTarget(target));
         }
         self.stats.requests += 1;
-        // RFC 826 MUST (merge): an entry that is there takes the sender's hardware address; a new one is
+        // RFC 826, "Packet Reception": an entry that is there takes the sender's hardware address; a new one is
         // made when the request is for this host.
         if !sender.is_unspecified() && (learns || (is_own || is_proxied) && !is_known) {
             self.neighbors.heard(now, sender, Some(hardware), None);
         }
         if is_own || is_proxied {
-            // RFC 826 MUST (reply): sender and target change places, to the sender alone.
+            // RFC 826, "Packet Reception": sender and target change places, to the sender alone.
             self.stats.replies_sent += 1;
             self.stats.proxied += u64::from(is_proxied);
             self.push_reply(arp.reply(self.config.link_address), hardware);

@@ -34,8 +34,8 @@ fn state(bench: &Bench, address: Ipv4Addr) -> Option<State> {
         .map(|it| it.state())
 }
 
-// RFC 826 MUST (reply): sender and target change places.
-// RFC 826 MUST (merge): and the asker is known from then on.
+// RFC 826, "Packet Reception": sender and target change places.
+// RFC 826, "Packet Reception": and the asker is known from then on.
 #[test]
 fn a_request_is_answered() {
     let mut bench = Bench::new();
@@ -75,6 +75,7 @@ fn resolution_retries_and_gives_up() {
     assert!(bench.events().contains(&unreachable));
 }
 
+// RFC 1122 §2.3.2.2 SHOULD: the packet that waits is sent with the answer.
 #[test]
 fn an_entry_in_use_is_polled_by_unicast() {
     let mut bench = Bench::new();
@@ -92,7 +93,7 @@ fn an_entry_in_use_is_polled_by_unicast() {
     assert_eq!(state(&bench, HIM), Some(State::Reachable));
 }
 
-// RFC 826 MUST (hardware): and what else is refused, with a counter each.
+// RFC 826, "Packet Reception": and what else is refused, with a counter each.
 #[test]
 fn what_is_not_believed() {
     let mut bench = Bench::new();
@@ -167,7 +168,10 @@ fn a_proxy_answers_for_a_network() {
     assert_eq!(proxy.stats().proxied, 1);
 }
 
-// RFC 5227 §2.1.1 MUST (wait), MUST (probe), MUST (interval); §2.3 MUST (announcement).
+// RFC 5227 §2.1.1 MUST (wait): the first probe waits for a random time up to PROBE_WAIT.
+// RFC 5227 §2.1.1 MUST (probe): the sender protocol address is zero.
+// RFC 5227 §2.1.1 MUST (interval): from PROBE_MIN to PROBE_MAX, at random; and ANNOUNCE_WAIT after the last one.
+// RFC 5227 §2.3 MUST (announcement): sender and target protocol address are the new address.
 #[test]
 fn an_address_is_probed_and_announced() {
     let mut bench = Bench::fresh(|_| {});
@@ -205,7 +209,8 @@ fn an_address_is_probed_and_announced() {
     );
 }
 
-// RFC 5227 §2.1.1 MUST (conflict), SHOULD (simultaneous): while it is probed, the address is given up.
+// RFC 5227 §2.1.1 MUST (conflict): while it is probed, the address is given up.
+// RFC 5227 §2.1.1 SHOULD (simultaneous): while it is probed, the address is given up.
 #[test]
 fn an_address_that_another_station_has_is_not_used() {
     let conflicts = [
@@ -227,7 +232,9 @@ fn an_address_that_another_station_has_is_not_used() {
     }
 }
 
-// RFC 5227 §2.4 MUST (detect), MUST (cease), MUST NOT (defend-interval).
+// RFC 5227 §2.4 MUST (detect): any packet, request or reply, whose sender protocol address is ours.
+// RFC 5227 §2.4 MUST (cease): with a second conflict within DEFEND_INTERVAL the address is given up.
+// RFC 5227 §2.4 MUST NOT (defend-interval): never more than one defence in DEFEND_INTERVAL.
 #[test]
 fn an_assigned_address_is_defended_by_policy() {
     for (policy, defences, kept) in [
@@ -275,7 +282,8 @@ fn tries_become_slow_after_many_conflicts() {
     assert!(bench.said().iter().any(is_arp));
 }
 
-// RFC 1122 §3.3.1.4 MUST (dead-gateway), §3.3.1.1 MUST (local).
+// RFC 1122 §3.3.1.4 MUST (dead-gateway): a gateway that has failed is not used while there is another.
+// RFC 1122 §3.3.1.1 MUST (local): what is on the link goes there directly, all else through a gateway.
 #[test]
 fn a_dead_gateway_is_replaced() {
     let mut bench = Bench::new();

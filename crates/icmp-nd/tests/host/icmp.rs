@@ -1,8 +1,8 @@
 //! ICMP of a host: RFC 1122 §3.2.2, RFC 4443, and packets longer than the path.
 
 use crate::support::{
-    Bench, ECHO6, OWN, PEER, ROUTER, Said, advertisement, arp, echo6, frame, icmpv4, icmpv6,
-    link_local, prefix, router_advertisement, secs, solicitation, v4, v6,
+    Bench, OWN, PEER, ROUTER, Said, arp, echo6, frame, icmpv4, icmpv6, link_local, prefix,
+    router_advertisement, secs, solicitation, v4, v6,
 };
 use core::net::{IpAddr, Ipv4Addr};
 use icmp_nd::PacketBuf;
@@ -30,7 +30,8 @@ fn acquainted(change: impl FnOnce(&mut icmp_nd::host::HostConfig)) -> Bench {
     bench
 }
 
-// RFC 1122 §3.2.2.6 MUST (data), MUST (source).
+// RFC 1122 §3.2.2.6 MUST (data): all data of the request comes back.
+// RFC 1122 §3.2.2.6 MUST (source): the reply's source is the destination of the request, or, when that is a group, an address of the interface.
 #[test]
 fn an_echo_request_is_answered() {
     let mut bench = acquainted(|_| {});
@@ -118,7 +119,8 @@ fn a_timestamp_request_is_answered() {
     );
 }
 
-// RFC 4443 §4.2 MUST (source), MUST (data): IPv6 Ready v6LC.5.1.2.
+// RFC 4443 §4.2 MUST (source): IPv6 Ready v6LC.5.1.2.
+// RFC 4443 §4.2 MUST (data): IPv6 Ready v6LC.5.1.2.
 #[test]
 fn v6lc_5_1_2_icmpv6_echo() {
     let mut bench = acquainted(|_| {});
@@ -146,7 +148,8 @@ fn v6lc_5_1_2_icmpv6_echo() {
     assert_eq!(bench.said(), []);
 }
 
-// RFC 4443 §2.4 MUST (unknown-information), MUST (unknown-error): IPv6 Ready v6LC.5.1.8.
+// RFC 4443 §2.4 MUST (unknown-information): IPv6 Ready v6LC.5.1.8.
+// RFC 4443 §2.4 MUST (unknown-error): IPv6 Ready v6LC.5.1.8.
 #[test]
 fn v6lc_5_1_8_unknown_messages() {
     let mut bench = acquainted(|_| {});
@@ -176,7 +179,8 @@ fn v6lc_5_1_8_unknown_messages() {
     assert_eq!(bench.received().len(), 1, "an unknown error goes up");
 }
 
-// RFC 1122 §3.2.2.1 SHOULD (port), RFC 4443 §3.1 SHOULD (port): as the caller says.
+// RFC 1122 §3.2.2.1 SHOULD (port): as the caller says.
+// RFC 4443 §3.1 SHOULD (port): as the caller says.
 #[test]
 fn the_caller_rejects_a_datagram() {
     let mut bench = acquainted(|_| {});
@@ -221,7 +225,7 @@ fn the_caller_rejects_a_datagram() {
     assert_eq!(payload, packet);
 }
 
-// RFC 1122 §3.2.2.1 SHOULD (protocol); RFC 8200 §4: IPv6 Ready v6LC.1.1.7.
+// RFC 1122 §3.2.2.1: IPv6 Ready v6LC.1.1.7.
 #[test]
 fn v6lc_1_1_7_an_unknown_protocol_is_reported() {
     let mut bench = acquainted(|_| {});
@@ -312,7 +316,8 @@ fn v6lc_4_1_2_packets_fit_the_path() {
 }
 
 // IPv6 Ready v6LC.1.3.1 and 1.3.2: fragments are put together, and time out with an error.
-// RFC 8200 §4.5 SHOULD; RFC 1122 §3.3.2 MUST (time-exceeded): of the first fragment alone.
+// RFC 8200 §4.5 SHOULD: of the first fragment alone.
+// RFC 1122 §3.3.2 MUST (time-exceeded): of the first fragment alone.
 #[test]
 fn v6lc_1_3_1_reassembly() {
     let mut bench = acquainted(|_| {});
@@ -391,6 +396,100 @@ fn long_datagrams_go_as_fragments() {
         bench.try_send(v4("192.0.2.1")),
         Err(SendError::OwnDestination)
     );
-    let _ = advertisement;
-    let _ = ECHO6;
+}
+
+fn message(from: MacAddr, destination: Ipv4Addr, number: u8, body: &[u8]) -> Vec<u8> {
+    let other = Icmpv4Repr::Other {
+        message_type: packet_buffer::wire::Icmpv4Type(number),
+        code: 0,
+        rest: [0; 4],
+    };
+    icmpv4(from, HIM, destination, other, body)
+}
+
+// RFC 1122 §3.2.2 MUST (unknown): messages of unknown types are silently discarded.
+// RFC 1122 §3.2.2.9 MUST NOT (mask): masks are not told.
+// RFC 1122 §3.2.2.8 MAY (broadcast): nor the time, to a broadcast.
+// RFC 6633 §3 MUST (quench): a Source Quench is discarded.
+#[test]
+fn questions_without_an_answer() {
+    let mut bench = acquainted(|_| {});
+    for number in [4, 15, 17, 40, 77] {
+        bench.refuse(&message(PEER, ME, number, &[0; 28]), "NotAnswered");
+    }
+    bench.refuse(
+        &message(PEER, v4("192.0.2.255"), 13, &[0; 12]),
+        "NotAnswered",
+    );
+    assert_eq!((bench.said(), bench.received().len()), (vec![], 0));
+    assert_eq!(bench.host().stats().not_answered, 6);
+}
+
+// RFC 1122 §3.2.2.1 MUST (report): an error about a packet of ours goes up, and no other.
+#[test]
+fn errors_go_up() {
+    let mut bench = acquainted(|_| {});
+    let mut quoted = PacketBuf::from(&[0; 8][..]);
+    Ipv4Repr::new(ME, HIM, IpProtocol::UDP)
+        .emit(&mut quoted)
+        .unwrap();
+    let unreachable = Icmpv4Repr::DestinationUnreachable {
+        code: icmpv4_code::Unreachable::PORT,
+        quoted_words: 0,
+        next_hop_mtu: 0,
+    };
+    bench.take(&icmpv4(PEER, HIM, ME, unreachable, quoted.as_slice()));
+    assert_eq!(bench.received().len(), 1);
+    let mut foreign = PacketBuf::from(&[0; 8][..]);
+    Ipv4Repr::new(HIM, ME, IpProtocol::UDP)
+        .emit(&mut foreign)
+        .unwrap();
+    bench.refuse(
+        &icmpv4(PEER, HIM, ME, unreachable, foreign.as_slice()),
+        "ForeignQuote",
+    );
+}
+
+// RFC 1122 §3.3.4.3 SHOULD (source): the address of the network through which the packet goes.
+#[test]
+fn the_source_is_of_the_network_of_the_next_hop() {
+    let mut bench = acquainted(|_| {});
+    let now = bench.now;
+    let second = v4("198.51.100.1");
+    bench.host_mut().add_ipv4_address(now, second, 24).unwrap();
+    bench.run_for(secs(10));
+    let gateway = v4("198.51.100.254");
+    bench
+        .host_mut()
+        .add_ipv4_route("0.0.0.0/0".parse().unwrap(), gateway);
+    let source = |to| bench.host().select_source(IpAddr::V4(v4(to)));
+    assert_eq!(source("192.0.2.9"), Some(ME.into()));
+    assert_eq!(source("198.51.100.9"), Some(second.into()));
+    assert_eq!(
+        source("203.0.113.1"),
+        Some(second.into()),
+        "through the gateway"
+    );
+}
+
+// RFC 4443 §2.2 MUST (source): an error comes from the address that the packet went to.
+#[test]
+fn the_source_of_an_error() {
+    let mut bench = acquainted(|_| {});
+    let now = bench.now;
+    let global = v6("2001:db8::1");
+    let manual = icmp_nd::address::ManualAddress::new(global, 64);
+    bench.host_mut().add_ipv6_address(now, &manual).unwrap();
+    bench.run_for(secs(3));
+    bench.take(&solicitation(PEER, link_local(PEER), global));
+    bench.sent.clear();
+    let mut packet = PacketBuf::from_slice(64, &[0; 8]);
+    let ip = Ipv6Repr::new(link_local(PEER), global, IpProtocol(143));
+    ip.emit(&mut packet).unwrap();
+    bench.take(&frame(PEER, OWN, EtherType::IPV6, packet));
+    let said = bench.said();
+    assert!(
+        matches!(&said[..], [(PEER, Said::Icmpv6 { source, .. })] if *source == global),
+        "{said:?}"
+    );
 }

@@ -51,7 +51,8 @@ fn redirect(
     )
 }
 
-// RFC 4861 §8.3 SHOULD (entry), MUST (stale): IPv6 Ready v6LC.2.3.1, the destination is on the link.
+// RFC 4861 §8.3 SHOULD (entry): IPv6 Ready v6LC.2.3.1, the destination is on the link.
+// RFC 4861 §8.3 MUST (stale): IPv6 Ready v6LC.2.3.1, the destination is on the link.
 #[test]
 fn v6lc_2_3_1_redirected_to_the_destination_itself() {
     let mut bench = bench(true);
@@ -173,7 +174,9 @@ fn redirects_are_bounded() {
     assert_eq!(bench.host().nd().stats().too_many_redirects, 1);
 }
 
-// RFC 1122 §3.2.2.2 MUST: obeyed; SHOULD (source), SHOULD (same-net): from the first hop, to a neighbor.
+// RFC 1122 §3.2.2.2 MUST: obeyed: from the first hop, to a neighbor.
+// RFC 1122 §3.2.2.2 SHOULD (source): obeyed: from the first hop, to a neighbor.
+// RFC 1122 §3.2.2.2 SHOULD (same-net): obeyed: from the first hop, to a neighbor.
 #[test]
 fn an_ipv4_redirect() {
     let mut bench = Bench::new();

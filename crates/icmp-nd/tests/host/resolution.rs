@@ -56,7 +56,7 @@ fn v6lc_2_1_5_three_solicitations_and_then_unreachable() {
     assert_eq!(bench.host().nd().neighbors().stats().unresolved, 1);
 }
 
-// IPv6 Ready v6LC.2.1.2. RFC 4861 §7.2.2 MUST (queue): the newest packets stay.
+// RFC 4861 §7.2.2 MUST (queue): IPv6 Ready v6LC.2.1.2, the newest packets stay.
 #[test]
 fn v6lc_2_1_2_the_newest_packets_wait() {
     let mut bench = Bench::with(|config| config.nd.neighbor.max_packets_per_neighbor = 3);
@@ -406,4 +406,111 @@ fn v6lc_2_1_6_the_probe_has_the_source_of_the_traffic() {
         _ => None,
     });
     assert_eq!(probe, Some((PEER, global)));
+}
+
+/// An interface on its own that has been up for three seconds.
+fn interface(role: icmp_nd::nd::Role) -> (icmp_nd::nd::Interface, icmp_nd::Instant) {
+    let mut config = icmp_nd::nd::InterfaceConfig::new(OWN);
+    config.role = role;
+    let random = Box::new(testkit::SeededRandom::new(1));
+    let mut interface = icmp_nd::nd::Interface::new(config, random).unwrap();
+    interface.start(icmp_nd::Instant::ZERO);
+    let mut now = icmp_nd::Instant::ZERO;
+    for _ in 0..30 {
+        now += millis(100);
+        interface.handle_timeout(now);
+        drain(&mut interface);
+    }
+    (interface, now)
+}
+
+fn drain(interface: &mut icmp_nd::nd::Interface) -> Vec<Vec<u8>> {
+    let mut out = icmp_nd::PacketBuf::new();
+    let mut packets = Vec::new();
+    while interface.poll_transmit(&mut out).is_some() {
+        packets.push(out.as_slice().to_vec());
+        out.reset(0);
+    }
+    packets
+}
+
+fn input(
+    interface: &mut icmp_nd::nd::Interface,
+    now: icmp_nd::Instant,
+    frame: &[u8],
+) -> Result<(), icmp_nd::nd::Discard> {
+    let ip = packet_buffer::wire::Ipv6Packet::parse(&frame[14..]).unwrap();
+    interface.handle_input(now, &ip, &ip.upper_layer().unwrap())
+}
+
+// RFC 4861 §7.2.8 SHOULD (proxy): a proxy answers late, and does not override.
+#[test]
+fn a_proxied_address_is_answered_for() {
+    let (mut interface, now) = interface(icmp_nd::nd::Role::Router);
+    let away = v6("fe80::aaaa");
+    assert!(interface.add_proxied(away));
+    assert!(interface.is_listening(solicited_node(away)));
+    input(&mut interface, now, &solicitation(PEER, peer(), away)).unwrap();
+    assert!(
+        drain(&mut interface).iter().all(|it| it[40] != 136),
+        "not at once"
+    );
+    interface.handle_timeout(now + secs(1));
+    let packets = drain(&mut interface);
+    let answer = packets
+        .iter()
+        .find(|it| it[6] == 58 && it[40] == 136)
+        .unwrap();
+    assert_eq!(answer[44] & 0x60, 0x40, "solicited, without override");
+    assert_eq!(answer[48..64], away.octets());
+}
+
+// RFC 4861 §8.2 MUST NOT: a router does not believe Redirects.
+#[test]
+fn a_router_ignores_redirects() {
+    let (mut interface, now) = interface(icmp_nd::nd::Role::Router);
+    let message = NdRepr::Redirect {
+        target: peer(),
+        destination: v6("2001:db8::9"),
+    };
+    let frame = nd(PEER, peer(), link_local(OWN), message, &[]);
+    let refused = input(&mut interface, now, &frame);
+    assert_eq!(refused, Err(icmp_nd::nd::Discard::OtherRole));
+}
+
+// RFC 4862 §5.4.2 MUST: the test of an address comes from the unspecified address.
+#[test]
+fn the_test_of_an_address_has_no_source() {
+    let mut bench = Bench::fresh(|_| {});
+    bench.start();
+    bench.run_for(secs(1));
+    let said = bench.said();
+    let test = said.iter().find_map(|(_, said)| match said {
+        Said::Nd {
+            source,
+            message: NdRepr::NeighborSolicitation { target },
+            options,
+            ..
+        } => Some((*source, *target, options.len())),
+        _ => None,
+    });
+    assert_eq!(
+        test,
+        Some((Ipv6Addr::UNSPECIFIED, link_local(OWN), 1)),
+        "and a nonce"
+    );
+}
+
+// RFC 4861 §6.1.2 MUST (other-options): options that do not belong into a message are ignored.
+#[test]
+fn options_that_do_not_belong_are_ignored() {
+    let mut bench = Bench::new();
+    let options = [
+        NdOptionRepr::TargetLinkLayerAddress(OTHER),
+        NdOptionRepr::RedirectedHeader([0; 8][..].into()),
+    ];
+    bench.take(&crate::support::router_advertisement(PEER, 1800, &options));
+    let neighbor = bench.host().nd().neighbors().get(peer()).unwrap();
+    assert_eq!(neighbor.link_address(), Some(PEER));
+    assert_eq!(bench.host().nd().default_routers().count(), 1);
 }

@@ -148,6 +148,7 @@ fn v6lc_2_2_14_router_lifetime() {
     assert!(bench.events().contains(&removed));
 }
 
+// RFC 4861 §7.2.5 MUST (is-router): IsRouter takes the value of the R flag.
 // RFC 4861 §7.2.5 MUST (router-to-host): IPv6 Ready v6LC.2.1.21, the R flag goes off.
 #[test]
 fn v6lc_2_1_21_a_router_that_becomes_a_host() {
@@ -237,7 +238,8 @@ fn v6lc_2_2_13_parameters_of_the_link() {
     assert_eq!(times, [secs(0), secs(5), secs(10)], "v6LC.2.1.5 with 5 s");
 }
 
-// RFC 4861 §6.3.7 SHOULD (delay), and IPv6 Ready v6LC.2.2.1: three at most, 4 s apart.
+// RFC 4861 §4.1 MUST (unspecified): without an address, the option is left out.
+// RFC 4861 §6.3.7 SHOULD (delay): and IPv6 Ready v6LC.2.2.1: three at most, 4 s apart.
 // RFC 7559 §2.1 MUST: by default without end, at intervals that double.
 #[test]
 fn v6lc_2_2_1_router_solicitations() {
@@ -421,7 +423,7 @@ fn equal_routers_share_the_destinations() {
     assert!((16..=48).contains(&shares(true)));
 }
 
-// RFC 8106 §5.1 MUST (lifetime-zero), RFC 8910, RFC 8781: what routers tell beside.
+// RFC 8106 §5.1 MUST (lifetime-zero): what routers tell beside.
 #[test]
 fn parameters_of_the_network() {
     let mut bench = Bench::new();
