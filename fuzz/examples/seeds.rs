@@ -32,6 +32,7 @@ fn main() -> io::Result<()> {
         write("packet_structured", &file, &any)?;
         write("flow_table_ops", &file, &any)?;
         write("fragment_ops", &file, &any)?;
+        write("icmp_nd_host_ops", &file, &any)?;
     }
     write("checksum", "ones", &[0xff; 200])?;
     write("checksum", "zeroes", &[0; 200])?;

@@ -14,6 +14,8 @@ mod arp;
 mod attacks;
 #[path = "host/cache.rs"]
 mod cache;
+#[path = "exercise/host_ops.rs"]
+mod exercise;
 #[path = "host/icmp.rs"]
 mod icmp;
 #[path = "host/lan.rs"]
@@ -28,3 +30,13 @@ mod routers;
 mod states;
 #[path = "host/support.rs"]
 mod support;
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    /// Any frames, times and commands: the machine contract and the limits hold.
+    #[test]
+    fn any_operations(octets in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600)) {
+        exercise::host_ops(&octets);
+    }
+}

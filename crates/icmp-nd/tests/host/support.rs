@@ -1,6 +1,5 @@
 //! A host under the checks of the machine contract, with frames made and read by hand.
 
-use core::hash::{Hash, Hasher};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use icmp_nd::host::{Event, Host, HostConfig, Outgoing, Received};
@@ -15,8 +14,9 @@ use packet_buffer::wire::{
     Icmpv6Message, Icmpv6Repr, IpProtocol, Ipv4Packet, Ipv4Repr, Ipv6Packet, Ipv6Repr, MacAddr,
     UdpRepr,
 };
-use std::collections::hash_map::DefaultHasher;
-use testkit::{Contract, ContractChecker, Discarded, Node, Port, SeededRandom};
+use testkit::{Contract, ContractChecker, Discarded, SeededRandom};
+
+pub(crate) use crate::exercise::HostNode;
 
 pub(crate) const OWN: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 pub(crate) const PEER: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
@@ -61,99 +61,6 @@ pub(crate) fn link_local(mac: MacAddr) -> Ipv6Addr {
     ];
     octets[8] = a ^ 2;
     octets.into()
-}
-
-/// A host as a node of a network.
-pub(crate) struct HostNode {
-    pub(crate) host: Host,
-    pub(crate) events: Vec<Event>,
-    pub(crate) received: Vec<(Received, Vec<u8>)>,
-}
-
-impl HostNode {
-    pub(crate) fn new(config: HostConfig, seed: u64) -> Self {
-        let random = SeededRandom::new(seed);
-        Self {
-            host: Host::new(config, Box::new(random)).unwrap(),
-            events: Vec::new(),
-            received: Vec::new(),
-        }
-    }
-
-    fn collect(&mut self) {
-        while let Some(event) = self.host.poll_event() {
-            self.events.push(event);
-        }
-        let mut packet = PacketBuf::new();
-        while let Some(received) = self.host.poll_receive(&mut packet) {
-            self.received.push((received, packet.as_slice().to_vec()));
-        }
-    }
-}
-
-impl Node for HostNode {
-    fn handle_input(&mut self, now: Instant, _: Port, frame: &[u8]) -> Result<(), Discarded> {
-        let result = self.host.handle_input(now, frame).map_err(Discarded::new);
-        self.collect();
-        result
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        self.host.handle_timeout(now);
-        self.collect();
-    }
-
-    fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Port> {
-        let destination = self.host.poll_transmit(out)?;
-        let frame = EthernetFrame::parse(out.as_slice()).unwrap();
-        assert_eq!(frame.destination(), destination);
-        Some(0)
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.host.poll_timeout()
-    }
-
-    fn fingerprint(&self) -> Option<u64> {
-        let mut hasher = DefaultHasher::new();
-        let nd = self.host.nd();
-        let mut neighbors: Vec<_> = nd.neighbors().iter().collect();
-        neighbors.sort_by_key(|it| it.0);
-        for (address, it) in neighbors {
-            (
-                address,
-                it.state(),
-                it.link_address(),
-                it.is_router(),
-                it.deadline(),
-            )
-                .hash(&mut hasher);
-        }
-        let mut neighbors: Vec<_> = self.host.arp().neighbors().iter().collect();
-        neighbors.sort_by_key(|it| it.0);
-        for (address, it) in neighbors {
-            (address, it.state(), it.link_address(), it.deadline()).hash(&mut hasher);
-        }
-        for it in nd.addresses().iter() {
-            (it.address(), it.valid_until(), it.preferred_until()).hash(&mut hasher);
-        }
-        for it in nd.routes() {
-            (it.prefix, it.router, it.until).hash(&mut hasher);
-        }
-        for it in nd.prefixes() {
-            (it.prefix, it.until).hash(&mut hasher);
-        }
-        for it in nd.parameters() {
-            it.hash(&mut hasher);
-        }
-        (nd.link_mtu(), nd.hop_limit(), nd.destinations()).hash(&mut hasher);
-        (
-            self.host.path_mtu().len(),
-            self.host.reassembler().datagrams(),
-        )
-            .hash(&mut hasher);
-        Some(hasher.finish())
-    }
 }
 
 /// What a frame says, as far as the tests look at it.
