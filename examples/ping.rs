@@ -20,7 +20,9 @@ use core::time::Duration;
 use icmp_nd::ping::{
     Event, Framing, Pattern, PingConfig, Pinger, RttStats, Target, TargetId, TargetStats,
 };
-use internetwork::probe_net::{DatagramNet, ProbeNet, RawNet, SimulatedNet, resolve, source_for};
+use internetwork::probe_net::{
+    DatagramNet, ProbeNet, RawNet, SimulatedNet, Writes, resolve, source_for,
+};
 use packet_buffer::PacketBuf;
 use packet_buffer::random::OsRandom;
 use serde_json::{Value, json};
@@ -237,7 +239,15 @@ fn open(
     }
     let ipv4 = targets.iter().any(|(_, address, _)| address.is_ipv4());
     let ipv6 = targets.iter().any(|(_, address, _)| address.is_ipv6());
-    let refused = match RawNet::open(ipv4, ipv6, false) {
+    let writes = if options.dont_fragment {
+        Writes::Packets
+    } else {
+        config.framing = Framing::IcmpMessage;
+        Writes::Messages {
+            hop_limit: options.ttl,
+        }
+    };
+    let refused = match RawNet::open(ipv4, ipv6, false, writes) {
         Ok(net) => return Ok(Box::new(net)),
         Err(refused) => refused,
     };
@@ -250,7 +260,6 @@ fn open(
     if !options.json {
         eprintln!("no raw sockets: ICMP errors are not seen");
     }
-    config.framing = Framing::IcmpMessage;
     config.identifier = Some(net.identifier());
     ensure!(options.size >= 8, "--size: without raw sockets, 8 at least");
     Ok(Box::new(net))

@@ -19,7 +19,9 @@ use core::time::Duration;
 use icmp_nd::traceroute::{
     Event, FlowPolicy, Outcome, ProbeKind, Schedule, Traceroute, TracerouteConfig,
 };
-use internetwork::probe_net::{ProbeNet, RawNet, SimulatedNet, interface_mtu, resolve, source_for};
+use internetwork::probe_net::{
+    ProbeNet, RawNet, SimulatedNet, Writes, interface_mtu, resolve, source_for,
+};
 use internetwork::trace_report::{Observations, as_json, table};
 use packet_buffer::PacketBuf;
 use packet_buffer::random::OsRandom;
@@ -204,7 +206,12 @@ fn open(options: &Options, destination: SocketAddr) -> Result<Box<dyn ProbeNet>>
         return Ok(Box::new(SimulatedNet::new(options.seed, options.loss)));
     }
     let (ipv4, ipv6) = (destination.is_ipv4(), destination.is_ipv6());
-    Ok(Box::new(RawNet::open(ipv4, ipv6, options.tcp)?))
+    Ok(Box::new(RawNet::open(
+        ipv4,
+        ipv6,
+        options.tcp,
+        Writes::Packets,
+    )?))
 }
 
 fn config(options: &Options, source: IpAddr, destination: IpAddr) -> Result<TracerouteConfig> {

@@ -6,6 +6,9 @@ use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use packet_buffer::Instant;
 use packet_buffer::time::StdClock;
 use packet_buffer::wire::IpProtocol;
+use rustix::net::sockopt::{
+    Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
+};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::UdpSocket;
@@ -80,7 +83,20 @@ impl Inbox {
     }
 }
 
-/// Raw sockets: whole packets out, all ICMP (and TCP, where that is asked for) in.
+/// What a raw socket sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    /// Whole packets, which the kernel leaves as they are and does not fragment.
+    Packets,
+    /// ICMP messages, for which the kernel writes the IP header with this hop limit, and which it may
+    /// fragment.
+    Messages {
+        /// Time to live or hop limit.
+        hop_limit: u8,
+    },
+}
+
+/// Raw sockets: probes out, all ICMP (and TCP, where that is asked for) in.
 #[derive(Debug)]
 pub struct RawNet {
     inbox: Inbox,
@@ -94,7 +110,7 @@ impl RawNet {
     /// # Errors
     ///
     /// When the system does not allow it: the error says what to do.
-    pub fn open(ipv4: bool, ipv6: bool, tcp: bool) -> Result<Self> {
+    pub fn open(ipv4: bool, ipv6: bool, tcp: bool, writes: Writes) -> Result<Self> {
         let inbox = Inbox::new();
         let mut net = Self {
             inbox,
@@ -110,13 +126,13 @@ impl RawNet {
                 // Raw sockets of version 4 give the header as well.
                 net.inbox.read(raw(Domain::IPV4, protocol)?, number, true);
             }
-            net.out_v4 = Some(raw(Domain::IPV4, Protocol::from(IPPROTO_RAW))?);
+            net.out_v4 = Some(out_v4(writes)?);
         }
         if ipv6 {
             for (protocol, number) in protocols((Protocol::ICMPV6, IpProtocol::ICMPV6)) {
                 net.inbox.read(raw(Domain::IPV6, protocol)?, number, false);
             }
-            net.out_v6 = Some(raw(Domain::IPV6, Protocol::from(IPPROTO_RAW))?);
+            net.out_v6 = Some(out_v6(writes)?);
         }
         Ok(net)
     }
@@ -124,12 +140,41 @@ impl RawNet {
 
 fn raw(domain: Domain, protocol: Protocol) -> Result<Socket> {
     let socket = Socket::new(domain, Type::RAW, Some(protocol));
-    let socket = socket.map_err(|error| explained(error, "a raw socket"))?;
-    if domain == Domain::IPV4 && protocol == Protocol::from(IPPROTO_RAW) {
-        // A probe to a broadcast address is asked for by name.
-        socket.set_broadcast(true)?;
-    }
+    socket.map_err(|error| explained(error, "a raw socket"))
+}
+
+fn out_v4(writes: Writes) -> Result<Socket> {
+    let socket = match writes {
+        Writes::Packets => {
+            let socket = raw(Domain::IPV4, Protocol::from(IPPROTO_RAW))?;
+            // What the kernel has learned of path MTUs is what we want to find.
+            set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::PROBE)?;
+            socket
+        }
+        Writes::Messages { hop_limit } => {
+            let socket = raw(Domain::IPV4, Protocol::ICMPV4)?;
+            socket.set_ttl_v4(u32::from(hop_limit))?;
+            socket
+        }
+    };
+    // A probe to a broadcast address is asked for by name.
+    socket.set_broadcast(true)?;
     Ok(socket)
+}
+
+fn out_v6(writes: Writes) -> Result<Socket> {
+    Ok(match writes {
+        Writes::Packets => {
+            let socket = raw(Domain::IPV6, Protocol::from(IPPROTO_RAW))?;
+            set_ipv6_mtu_discover(&socket, Ipv6PathMtuDiscovery::PROBE)?;
+            socket
+        }
+        Writes::Messages { hop_limit } => {
+            let socket = raw(Domain::IPV6, Protocol::ICMPV6)?;
+            socket.set_unicast_hops_v6(u32::from(hop_limit))?;
+            socket
+        }
+    })
 }
 
 /// What to do when the system says no.

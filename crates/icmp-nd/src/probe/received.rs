@@ -14,8 +14,8 @@ use packet_buffer::wire::{
 pub struct Received<'a> {
     /// Who sent it.
     pub source: IpAddr,
-    /// To whom; `None` where the system does not tell. The checksum of an IPv6 message is then taken
-    /// as verified by the system.
+    /// To whom; `None` where the system does not tell. The checksum of an ICMPv6 message or a TCP
+    /// segment is then taken as verified by the system.
     pub destination: Option<IpAddr>,
     /// Hops that were left; `None` where the system does not tell.
     pub hop_limit: Option<u8>,
