@@ -75,6 +75,32 @@ pub fn wait_until(patience: Duration, mut check: impl FnMut() -> Result<()>) -> 
     }
 }
 
+/// Runs scenarios at once, each on a thread of its own; they mostly wait for peers.
+///
+/// # Errors
+///
+/// All that failed, with their names.
+pub fn at_once(scenarios: &[(&str, &(dyn Fn() -> Result<()> + Sync))]) -> Result<()> {
+    let mut failed = Vec::new();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = scenarios
+            .iter()
+            .map(|(name, run)| (name, scope.spawn(run)))
+            .collect();
+        for (name, thread) in threads {
+            match thread.join() {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => failed.push(format!("{name}: {why:?}")),
+                Err(_) => failed.push(format!("{name}: it panicked")),
+            }
+        }
+    });
+    if !failed.is_empty() {
+        bail!("{}", failed.join("\n"));
+    }
+    Ok(())
+}
+
 /// Waits.
 #[expect(
     clippy::disallowed_methods,

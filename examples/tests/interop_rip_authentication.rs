@@ -5,9 +5,11 @@
 extern crate alloc;
 
 use alloc::collections::BTreeMap;
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use core::time::Duration;
-use internetwork::lab::{Capture, IpFamily, Namespace, connect, interop_wanted, pause, wait_until};
+use internetwork::lab::{
+    Capture, IpFamily, Namespace, at_once, connect, interop_wanted, pause, wait_until,
+};
 use internetwork::rip_router::lab::{Authentication, Kind, Ours, Router, Setup};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -72,20 +74,18 @@ impl Pair {
     }
 }
 
-/// Runs scenarios at once, each in namespaces of its own.
-fn at_once<T: Sync>(scenarios: &[T], run: impl Fn(&T) -> Result<()> + Sync) -> Result<()> {
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = scenarios
-            .iter()
-            .map(|scenario| scope.spawn(|| run(scenario)))
-            .collect();
-        for thread in threads {
-            thread
-                .join()
-                .map_err(|_| anyhow!("a scenario panicked"))??;
-        }
-        Ok(())
-    })
+/// Runs one scenario for each of several peers at once.
+fn for_each<T: Sync>(
+    peers: &[T],
+    name: impl Fn(&T) -> &str,
+    run: impl Fn(&T) -> Result<()> + Sync,
+) -> Result<()> {
+    let runs: Vec<_> = peers.iter().map(|peer| || run(peer)).collect();
+    let scenarios = peers.iter().zip(&runs);
+    let scenarios: Vec<(&str, &(dyn Fn() -> Result<()> + Sync))> = scenarios
+        .map(|(peer, run)| (name(peer), run as &(dyn Fn() -> Result<()> + Sync)))
+        .collect();
+    at_once(&scenarios)
 }
 
 fn key(algorithm: &'static str, secret: &str) -> Authentication {
@@ -114,28 +114,46 @@ fn every_algorithm_of_the_peers_is_spoken() -> Result<()> {
             key("hmac-sha-256", "a long secret of more than 32 octets"),
         ),
     ];
-    at_once(&scenarios, |(label, kind, keys)| {
-        let (our_namespace, their_namespace) = Pair::namespaces(label)?;
-        let capture = Capture::start(&our_namespace, "eth0", "udp port 520")?;
-        let setup = Setup::v4(&["eth0"]).with(keys);
-        let pair = Pair {
-            theirs: Router::start(*kind, &their_namespace, &setup)?,
-            ours: Ours::start(&our_namespace, &setup.ours())?,
-            our_namespace,
-            their_namespace,
-        };
-        pair.both_learn()
-            .with_context(|| format!("{kind:?} with {keys:?}"))?;
-        pair.our_namespace.ping("192.0.2.1", "192.0.2.2", 2)?;
-        capture.finish(2).map(drop)
-    })
+    for_each(
+        &scenarios,
+        |peer| peer.0,
+        |(label, kind, keys)| {
+            let (our_namespace, their_namespace) = Pair::namespaces(label)?;
+            let capture = Capture::start(&our_namespace, "eth0", "udp port 520")?;
+            let setup = Setup::v4(&["eth0"]).with(keys);
+            let pair = Pair {
+                theirs: Router::start(*kind, &their_namespace, &setup)?,
+                ours: Ours::start(&our_namespace, &setup.ours())?,
+                our_namespace,
+                their_namespace,
+            };
+            pair.both_learn()
+                .with_context(|| format!("{kind:?} with {keys:?}"))?;
+            pair.our_namespace.ping("192.0.2.1", "192.0.2.2", 2)?;
+            capture.finish(2).map(drop)
+        },
+    )
 }
 
 #[test]
-fn wrong_keys_are_refused_and_counted() -> Result<()> {
-    if !interop_wanted("rip_router with wrong keys") {
+fn wrong_keys_and_restarts() -> Result<()> {
+    if !interop_wanted("rip_router with wrong keys, and restarted") {
         return Ok(());
     }
+    at_once(&[
+        (
+            "wrong keys are refused and counted",
+            &wrong_keys_are_refused_and_counted,
+        ),
+        ("restarts lock nobody out", &restarts_lock_nobody_out),
+        (
+            "a restarted frr is heard again",
+            &a_restarted_frr_is_heard_again,
+        ),
+    ])
+}
+
+fn wrong_keys_are_refused_and_counted() -> Result<()> {
     let md5 = || Some(key("md5", "s3cret"));
     let sha = |secret: &str| Some(key("hmac-sha-256", secret));
     let plain = |secret: &str| Some(Authentication::Plain(secret.to_owned()));
@@ -158,27 +176,31 @@ fn wrong_keys_are_refused_and_counted() -> Result<()> {
             Some(Authentication::Key("hmac-sha-256", 8, "one".to_owned())),
         ),
     ];
-    at_once(&scenarios, |(label, kind, ours, theirs)| {
-        let what = format!("{kind:?}: ours {ours:?}, theirs {theirs:?}");
-        let pair = Pair::start(label, *kind, ours.as_ref(), theirs.as_ref())?;
-        pause(LONG_ENOUGH);
-        let learned = pair.ours.rip_routes(IpFamily::V4)?;
-        ensure!(learned.is_empty(), "{what}: ours learned {learned:?}");
-        pair.theirs
-            .expect(IpFamily::V4, &[])
-            .context(what.clone())?;
-        let protocol = pair.ours.protocol("RIP")?;
-        ensure!(
-            authentication_failures(&protocol.counters) > 0,
-            "{what}: {protocol:?}"
-        );
-        ensure!(protocol.neighbours.is_empty(), "{what}: {protocol:?}");
-        ensure!(
-            pair.ours.log().contains("did not pass authentication"),
-            "{what}: the log does not say so"
-        );
-        Ok(())
-    })
+    for_each(
+        &scenarios,
+        |peer| peer.0,
+        |(label, kind, ours, theirs)| {
+            let what = format!("{kind:?}: ours {ours:?}, theirs {theirs:?}");
+            let pair = Pair::start(label, *kind, ours.as_ref(), theirs.as_ref())?;
+            pause(LONG_ENOUGH);
+            let learned = pair.ours.rip_routes(IpFamily::V4)?;
+            ensure!(learned.is_empty(), "{what}: ours learned {learned:?}");
+            pair.theirs
+                .expect(IpFamily::V4, &[])
+                .context(what.clone())?;
+            let protocol = pair.ours.protocol("RIP")?;
+            ensure!(
+                authentication_failures(&protocol.counters) > 0,
+                "{what}: {protocol:?}"
+            );
+            ensure!(protocol.neighbours.is_empty(), "{what}: {protocol:?}");
+            ensure!(
+                pair.ours.log().contains("did not pass authentication"),
+                "{what}: the log does not say so"
+            );
+            Ok(())
+        },
+    )
 }
 
 fn authentication_failures(counters: &BTreeMap<String, u64>) -> u64 {
@@ -190,83 +212,85 @@ fn authentication_failures(counters: &BTreeMap<String, u64>) -> u64 {
         .sum()
 }
 
-#[test]
 fn restarts_lock_nobody_out() -> Result<()> {
-    if !interop_wanted("rip_router restarted with authentication") {
-        return Ok(());
-    }
     let scenarios = [
         ("restartf", Kind::Frr, key("md5", "s3cret")),
         ("restartb", Kind::Bird, key("hmac-sha-256", "s3cret")),
     ];
-    at_once(&scenarios, |(label, kind, keys)| {
-        let mut pair = Pair::start(label, *kind, Some(keys), Some(keys))?;
-        pair.both_learn().context("at first")?;
-        let configuration = Setup::v4(&["eth0"]).with(keys).ours();
-        for (number, crash) in [(3, true), (4, false)] {
-            // Some numbers are used up first.
-            pause(Duration::from_secs(6));
-            if crash {
-                pair.ours.kill();
-            } else {
-                pair.ours.stop()?;
+    for_each(
+        &scenarios,
+        |peer| peer.0,
+        |(label, kind, keys)| {
+            let mut pair = Pair::start(label, *kind, Some(keys), Some(keys))?;
+            pair.both_learn().context("at first")?;
+            let configuration = Setup::v4(&["eth0"]).with(keys).ours();
+            for (number, crash) in [(3, true), (4, false)] {
+                // Some numbers are used up first.
+                pause(Duration::from_secs(6));
+                if crash {
+                    pair.ours.kill();
+                } else {
+                    pair.ours.stop()?;
+                }
+                // What it announces only now, the other learns only from messages after the restart.
+                let fresh = format!("192.0.2.{number}/32");
+                pair.our_namespace.add_addresses("lo", &[&fresh])?;
+                pair.ours.start_again(&pair.our_namespace, &configuration)?;
+                let time = wait_until(Duration::from_secs(10), || {
+                    let metrics = pair.theirs.metrics(IpFamily::V4)?;
+                    ensure!(metrics.contains_key(&fresh), "{kind:?} has {metrics:?}");
+                    let ours = pair.ours.rip_routes(IpFamily::V4)?;
+                    ensure!(ours.len() == 1, "ours has {ours:?}");
+                    Ok(())
+                })
+                .with_context(|| format!("{kind:?}, crash: {crash}"))?;
+                eprintln!(
+                    "{kind:?}: {time:?} after the restart (crash: {crash}) all is learned again"
+                );
             }
-            // What it announces only now, the other learns only from messages after the restart.
-            let fresh = format!("192.0.2.{number}/32");
-            pair.our_namespace.add_addresses("lo", &[&fresh])?;
-            pair.ours.start_again(&pair.our_namespace, &configuration)?;
-            let time = wait_until(Duration::from_secs(10), || {
-                let metrics = pair.theirs.metrics(IpFamily::V4)?;
-                ensure!(metrics.contains_key(&fresh), "{kind:?} has {metrics:?}");
-                let ours = pair.ours.rip_routes(IpFamily::V4)?;
-                ensure!(ours.len() == 1, "ours has {ours:?}");
-                Ok(())
-            })
-            .with_context(|| format!("{kind:?}, crash: {crash}"))?;
-            eprintln!("{kind:?}: {time:?} after the restart (crash: {crash}) all is learned again");
-        }
-        pair.their_namespace.ping("192.0.2.2", "192.0.2.1", 1)
-    })
+            pair.their_namespace.ping("192.0.2.2", "192.0.2.1", 1)
+        },
+    )
 }
 
 /// FRR's sequence numbers start again with it. They are below what was heard before, so its messages count as replays
 /// until they have caught up, as RFC 4822 §3.2.2 wants it. Without authentication it is back at once.
-#[test]
 fn a_restarted_frr_is_heard_again() -> Result<()> {
-    if !interop_wanted("rip_router and a restarted FRR") {
-        return Ok(());
-    }
     let md5 = key("md5", "s3cret");
     let scenarios = [("refrr", None), ("refrrm", Some(md5))];
-    at_once(&scenarios, |(label, keys)| {
-        let mut pair = Pair::start(label, Kind::Frr, keys.as_ref(), keys.as_ref())?;
-        pair.both_learn().context("at first")?;
-        pause(Duration::from_secs(6));
-        let mut setup = Setup::v4(&["eth0"]);
-        setup.authentication.clone_from(keys);
-        let Router::Frr(frr) = &mut pair.theirs else {
-            unreachable!("it is FRR");
-        };
-        frr.kill_daemon("ripd")?;
-        pair.their_namespace
-            .add_addresses("lo", &["192.0.2.9/32"])?;
-        frr.start_daemon(&pair.their_namespace, "ripd", &setup.ripd())?;
-        let time = wait_until(Duration::from_secs(45), || {
-            let ours = pair.ours.rip_routes(IpFamily::V4)?;
-            ensure!(
-                ours.iter().any(|route| route.prefix == "192.0.2.9/32"),
-                "ours has {ours:?}"
-            );
+    for_each(
+        &scenarios,
+        |peer| peer.0,
+        |(label, keys)| {
+            let mut pair = Pair::start(label, Kind::Frr, keys.as_ref(), keys.as_ref())?;
+            pair.both_learn().context("at first")?;
+            pause(Duration::from_secs(6));
+            let mut setup = Setup::v4(&["eth0"]);
+            setup.authentication.clone_from(keys);
+            let Router::Frr(frr) = &mut pair.theirs else {
+                unreachable!("it is FRR");
+            };
+            frr.kill_daemon("ripd")?;
+            pair.their_namespace
+                .add_addresses("lo", &["192.0.2.9/32"])?;
+            frr.start_daemon(&pair.their_namespace, "ripd", &setup.ripd())?;
+            let time = wait_until(Duration::from_secs(45), || {
+                let ours = pair.ours.rip_routes(IpFamily::V4)?;
+                ensure!(
+                    ours.iter().any(|route| route.prefix == "192.0.2.9/32"),
+                    "ours has {ours:?}"
+                );
+                Ok(())
+            })?;
+            eprintln!("{time:?} after FRR's restart (keys: {keys:?}) its new network is learned");
+            let failures = authentication_failures(&pair.ours.protocol("RIP")?.counters);
+            if keys.is_some() {
+                ensure!(failures > 0, "numbers that start again were not noticed");
+            } else {
+                ensure!(failures == 0, "{failures} failures");
+                ensure!(time < Duration::from_secs(10), "{time:?}");
+            }
             Ok(())
-        })?;
-        eprintln!("{time:?} after FRR's restart (keys: {keys:?}) its new network is learned");
-        let failures = authentication_failures(&pair.ours.protocol("RIP")?.counters);
-        if keys.is_some() {
-            ensure!(failures > 0, "numbers that start again were not noticed");
-        } else {
-            ensure!(failures == 0, "{failures} failures");
-            ensure!(time < Duration::from_secs(10), "{time:?}");
-        }
-        Ok(())
-    })
+        },
+    )
 }

@@ -5,11 +5,38 @@
 
 use anyhow::{Context, Result, ensure};
 use core::time::Duration;
-use internetwork::lab::{Capture, IpFamily, Namespace, connect, interop_wanted, pause, wait_until};
+use internetwork::lab::{
+    Capture, IpFamily, Namespace, at_once, connect, interop_wanted, pause, wait_until,
+};
 use internetwork::rip_router::lab::{Kind, Router, Setup};
 
 const PATIENCE: Duration = Duration::from_secs(25);
 const BOTH: [IpFamily; 2] = [IpFamily::V4, IpFamily::V6];
+
+#[test]
+fn among_frr_and_bird() -> Result<()> {
+    if !interop_wanted("rip_router in lines, rings and on a shared link with FRR and BIRD") {
+        return Ok(());
+    }
+    at_once(&[
+        (
+            "a line of frr ours ours and bird learns forwards and forgets",
+            &a_line_of_frr_ours_ours_and_bird_learns_forwards_and_forgets,
+        ),
+        (
+            "a ring of ours frr ours and bird goes the other way round when a link is cut",
+            &a_ring_of_ours_frr_ours_and_bird_goes_the_other_way_round_when_a_link_is_cut,
+        ),
+        (
+            "two announcers of one network are used together",
+            &two_announcers_of_one_network_are_used_together,
+        ),
+        (
+            "version 1 is spoken with frr",
+            &version_1_is_spoken_with_frr,
+        ),
+    ])
+}
 
 /// A node of a topology: a namespace with a router in it, and a network of its own on the loopback interface.
 struct Node {
@@ -151,16 +178,12 @@ fn ends_ping(nodes: &[Node]) -> Result<()> {
     Ok(())
 }
 
-#[test]
 fn a_line_of_frr_ours_ours_and_bird_learns_forwards_and_forgets() -> Result<()> {
-    if !interop_wanted("rip_router in a line with FRR and BIRD") {
-        return Ok(());
-    }
-    let namespaces_filter = "udp port 520 or udp port 521";
+    let filter = "udp port 520 or udp port 521";
     let kinds = [Kind::Frr, Kind::Ours, Kind::Ours, Kind::Bird];
     let mut nodes = start("line", &kinds, false)?;
-    let left = Capture::start(&nodes[1].namespace, "eth0", namespaces_filter)?;
-    let right = Capture::start(&nodes[2].namespace, "eth1", namespaces_filter)?;
+    let left = Capture::start(&nodes[1].namespace, "eth0", filter)?;
+    let right = Capture::start(&nodes[2].namespace, "eth1", filter)?;
     line_converges(&nodes)?;
     kernel_agrees(&nodes[1])?;
     kernel_agrees(&nodes[2])?;
@@ -215,11 +238,7 @@ fn a_line_of_frr_ours_ours_and_bird_learns_forwards_and_forgets() -> Result<()> 
     Ok(())
 }
 
-#[test]
 fn a_ring_of_ours_frr_ours_and_bird_goes_the_other_way_round_when_a_link_is_cut() -> Result<()> {
-    if !interop_wanted("rip_router in a ring with FRR and BIRD") {
-        return Ok(());
-    }
     let kinds = [Kind::Ours, Kind::Frr, Kind::Ours, Kind::Bird];
     let nodes = start("ring", &kinds, true)?;
     let ring = |cut: bool| -> Result<()> {
@@ -275,11 +294,7 @@ fn a_ring_of_ours_frr_ours_and_bird_goes_the_other_way_round_when_a_link_is_cut(
     ping()
 }
 
-#[test]
 fn two_announcers_of_one_network_are_used_together() -> Result<()> {
-    if !interop_wanted("rip_router with two equal paths") {
-        return Ok(());
-    }
     // A switch with three routers; FRR and BIRD both have the same network.
     let switch = Namespace::new("ecmpsw")?;
     let mut members = Vec::new();
@@ -341,11 +356,7 @@ fn two_announcers_of_one_network_are_used_together() -> Result<()> {
     Ok(())
 }
 
-#[test]
 fn version_1_is_spoken_with_frr() -> Result<()> {
-    if !interop_wanted("rip_router and RIPv1") {
-        return Ok(());
-    }
     let frr = Namespace::new("v1frr")?;
     let ours = Namespace::new("v1ours")?;
     // Subnets of one network with one mask, as version 1 wants them, and a network of another class.

@@ -1,9 +1,10 @@
 //! What went over a wire, kept for tshark.
 
-use super::{Namespace, Process, tshark_malformed};
+use super::{Namespace, Process, check, tshark_malformed};
 use anyhow::{Context, Result, ensure};
 use core::time::Duration;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A capture that runs (Debian's `tcpdump`). The file is removed when it is dropped.
 #[derive(Debug)]
@@ -46,6 +47,19 @@ impl Capture {
         ensure!(complaints.is_empty(), "tshark complains: {complaints:#?}");
         ensure!(frames >= least, "{frames} frames captured, not {least}");
         Ok(frames)
+    }
+
+    /// How many of the frames so far a display filter of tshark's shows.
+    ///
+    /// # Errors
+    ///
+    /// When tshark cannot be run.
+    pub fn count(&self, filter: &str) -> Result<usize> {
+        let file = self.file.display().to_string();
+        let arguments = ["-n", "-r", &file, "-Y", filter];
+        Ok(check(Command::new("tshark").args(arguments))?
+            .lines()
+            .count())
     }
 
     /// The file, which grows while the capture runs.

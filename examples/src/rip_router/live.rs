@@ -235,8 +235,23 @@ impl<F: LiveFamily> Live<F> {
         self.engine.poll_timeout()
     }
 
-    /// Does all that is due: reads, runs the timers, sends, tells the writer of the kernel's routes.
-    pub fn turn(&mut self, now: Instant, fib: Option<&Fib>) {
+    /// Does all that is due: reads what has come in, if anything may have; runs the timers, sends, tells the writer of
+    /// the kernel's routes.
+    pub fn turn(&mut self, now: Instant, readable: bool, fib: Option<&Fib>) {
+        if readable {
+            self.read(now);
+        }
+        self.engine.handle_timeout(now);
+        self.send();
+        self.report();
+        while let Some(change) = self.engine.poll_route_change() {
+            if let Some(fib) = fib {
+                tell(fib, &change);
+            }
+        }
+    }
+
+    fn read(&mut self, now: Instant) {
         for (index, port) in &mut self.ports {
             for _ in 0..READ_AT_ONCE {
                 let datagram = match port.socket.receive(&mut self.buffer) {
@@ -263,14 +278,6 @@ impl<F: LiveFamily> Live<F> {
                 if let Err(why) = self.engine.handle_input(now, &received) {
                     tracing::debug!("{}: {} from {source}: {why}", F::NAME, port.name);
                 }
-            }
-        }
-        self.engine.handle_timeout(now);
-        self.send();
-        self.report();
-        while let Some(change) = self.engine.poll_route_change() {
-            if let Some(fib) = fib {
-                tell(fib, &change);
             }
         }
     }

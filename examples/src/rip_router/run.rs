@@ -53,6 +53,21 @@ impl Stop {
     }
 }
 
+/// What has something to read.
+#[derive(Debug, Clone, Copy)]
+struct Ready {
+    monitor: bool,
+    sockets: bool,
+}
+
+impl Ready {
+    /// It is not known: all is looked at.
+    const ALL: Self = Self {
+        monitor: true,
+        sockets: true,
+    };
+}
+
 /// The time since 1970 as it was at the start, and from then on a clock that nobody sets: sequence numbers and the
 /// lifetimes of keys are in it.
 struct UnixClock {
@@ -177,6 +192,7 @@ pub fn run(config: RouterConfig, stop: &Stop) -> Result<()> {
     router.adapt(now, &[])?;
     tracing::info!("running; Ctrl-C ends it");
     let mut farewell = None;
+    let mut ready = Ready::ALL;
     loop {
         let now = clock.now();
         let asked = stop.asked.load(Ordering::Relaxed);
@@ -185,7 +201,7 @@ pub fn run(config: RouterConfig, stop: &Stop) -> Result<()> {
             router.shut_down(now);
             farewell = Some(now + FAREWELL);
         }
-        router.turn(now)?;
+        router.turn(now, ready)?;
         while let Some(question) = control.question() {
             let snapshot = router.snapshot(now, question.routes);
             // The client may have gone.
@@ -201,7 +217,7 @@ pub fn run(config: RouterConfig, stop: &Stop) -> Result<()> {
         }
         let save = keeper.as_ref().map(|keeper| keeper.next);
         let own = [farewell, save].into_iter().flatten().min();
-        router.wait(clock.now(), own, &stop.wake)?;
+        ready = router.wait(clock.now(), own, &stop.wake)?;
     }
     if let (Some(keeper), Some(rip)) = (keeper, &router.rip) {
         keeper.end(rip)?;
@@ -225,16 +241,18 @@ impl Router {
         Ok(())
     }
 
-    fn turn(&mut self, now: Instant) -> Result<()> {
-        let changes = self.monitor.changes();
-        if changes.any {
-            self.adapt(now, &changes.went_down)?;
+    fn turn(&mut self, now: Instant, ready: Ready) -> Result<()> {
+        if ready.monitor {
+            let changes = self.monitor.changes();
+            if changes.any {
+                self.adapt(now, &changes.went_down)?;
+            }
         }
         if let Some(rip) = &mut self.rip {
-            rip.turn(now, self.fib.as_ref());
+            rip.turn(now, ready.sockets, self.fib.as_ref());
         }
         if let Some(ripng) = &mut self.ripng {
-            ripng.turn(now, self.fib.as_ref());
+            ripng.turn(now, ready.sockets, self.fib.as_ref());
         }
         Ok(())
     }
@@ -264,7 +282,7 @@ impl Router {
     }
 
     /// Sleeps until something is to be done.
-    fn wait(&self, now: Instant, end: Option<Instant>, wake: &Wake) -> Result<()> {
+    fn wait(&self, now: Instant, end: Option<Instant>, wake: &Wake) -> Result<Ready> {
         let rip = self.rip.as_ref();
         let ripng = self.ripng.as_ref();
         let deadlines = [
@@ -290,10 +308,18 @@ impl Router {
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
             .collect();
         match poll(&mut waited, timeout.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Ok(Ready::ALL),
             Err(why) => return Err(why.into()),
         }
-        wake.clear();
-        Ok(())
+        // An error of a socket is for its reader to see.
+        let mut ready = waited.iter().map(|fd| !fd.revents().is_empty());
+        if ready.next() == Some(true) {
+            wake.clear();
+        }
+        Ok(Ready {
+            monitor: ready.next() == Some(true),
+            sockets: ready.any(|ready| ready),
+        })
     }
 }
