@@ -24,7 +24,7 @@ use icmp_nd::wire::solicited_node;
 use icmp_nd::{Instant, PacketBuf};
 use packet_buffer::wire::{EtherType, EthernetFrame, IpProtocol, Ipv6Packet, MacAddr};
 use std::collections::VecDeque;
-use testkit::{Discarded, LinkConfig, Network, Node, NodeId, Port, SeededRandom};
+use testkit::{Discarded, LinkConfig, Network, Node, NodeId, Port, SeededRandom, seed_from_env};
 
 /// A neighbour that the tester plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -300,8 +300,8 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    fn with_node(seed: u64, is_router: bool, node: impl Node) -> Self {
-        let mut network = Network::new(seed);
+    fn with_node(is_router: bool, node: impl Node) -> Self {
+        let mut network = Network::new(seed_from_env(1));
         let nut = network.add_node("nut", node);
         let tester = network.add_node("tester", Tester::default());
         for (port, name) in [(0, "link B"), (1, "link A")] {
@@ -324,9 +324,13 @@ impl Lab {
     pub(crate) fn cold_host(change: impl FnOnce(&mut HostConfig)) -> Self {
         let mut config = HostConfig::new(NUT_MAC);
         change(&mut config);
-        let host = Host::new(config, Box::new(SeededRandom::new(7))).unwrap();
+        let host = Host::new(
+            config,
+            Box::new(SeededRandom::new(seed_from_env(1)).fork("nut")),
+        )
+        .unwrap();
         let latest = Instant::ZERO;
-        Self::with_node(1, false, HostNode { host, latest })
+        Self::with_node(false, HostNode { host, latest })
     }
 
     /// Brings the host's link up.
@@ -375,9 +379,13 @@ impl Lab {
         a.addresses.push(ManualAddress::new(ip(RUT_A), 64));
         let mut config = RouterConfig::new(vec![b, a]);
         change(&mut config);
-        let mut router = Router::new(config, Box::new(SeededRandom::new(7))).unwrap();
+        let mut router = Router::new(
+            config,
+            Box::new(SeededRandom::new(seed_from_env(1)).fork("nut")),
+        )
+        .unwrap();
         router.start(Instant::ZERO);
-        let mut lab = Self::with_node(1, true, RouterNode { router });
+        let mut lab = Self::with_node(true, RouterNode { router });
         lab.run(secs(10));
         lab.everybody_answers();
         lab.clear();
