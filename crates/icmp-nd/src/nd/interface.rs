@@ -658,8 +658,12 @@ impl Interface {
     /// Takes in what the parts have to say.
     pub(super) fn settle(&mut self) {
         if self.addresses.is_disabled() {
-            // Nothing is sent any more, nor told.
+            // RFC 4862 §5.4.5 SHOULD (disable): nothing is sent any more, not even to ask for routers.
             self.listener.reset();
+            self.solicitor.stop();
+            self.advertisements.clear();
+            self.delayed.clear();
+            self.announcements = None;
         }
         while let Some(change) = self.addresses.poll_group() {
             let (GroupChange::Join(group) | GroupChange::Leave(group)) = change;
