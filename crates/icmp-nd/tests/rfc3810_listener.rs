@@ -12,6 +12,8 @@
 mod attacks;
 #[path = "listener/interface.rs"]
 mod interface;
+#[path = "listener/properties.rs"]
+mod properties;
 #[path = "listener/rfc2710.rs"]
 mod rfc2710;
 #[path = "listener/rfc3810.rs"]
