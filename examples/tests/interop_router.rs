@@ -243,8 +243,12 @@ fn the_kernel_forgets_a_router_that_takes_its_leave() -> Result<()> {
             ensure!(!routes.contains("default"), "{routes}");
             contains(&routes, &["2001:db8:2::/64"])
         })?;
-        let routes = alice.run("ip", &["-6", "route", "show", "dev", "inwr0"])?;
-        ensure!(!routes.contains("2001:db8:aaaa::/48"), "{routes}");
+        wait_until(Duration::from_secs(10), || {
+            let routes = alice.run("ip", &["-6", "route", "show", "dev", "inwr0"])?;
+            ensure!(!routes.contains("default"), "{routes}");
+            ensure!(!routes.contains("2001:db8:aaaa::/48"), "{routes}");
+            contains(&routes, &["2001:db8:1::/64"])
+        })?;
         let words = stopping.join().map_err(|_| anyhow::anyhow!("panicked"))??;
         contains(&words.join("\n"), &["Ceased", "\"event\":\"stopped\""])
     })?;
