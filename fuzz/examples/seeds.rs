@@ -33,6 +33,7 @@ fn main() -> io::Result<()> {
         write("flow_table_ops", &file, &any)?;
         write("fragment_ops", &file, &any)?;
         write("icmp_nd_host_ops", &file, &any)?;
+        write("icmp_nd_router_ops", &file, &any)?;
     }
     write("checksum", "ones", &[0xff; 200])?;
     write("checksum", "zeroes", &[0; 200])?;

@@ -20,3 +20,14 @@ mod router {
     mod simulation;
     mod support;
 }
+
+#[path = "exercise/router_ops.rs"]
+mod exercise;
+
+proptest::proptest! {
+    /// The fuzz target's operations, on random octets.
+    #[test]
+    fn any_operations(octets in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600)) {
+        exercise::router_ops(&octets);
+    }
+}

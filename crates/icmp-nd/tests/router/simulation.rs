@@ -4,7 +4,7 @@ use super::support::*;
 use icmp_nd::router::RouteTarget;
 use packet_buffer::Instant;
 use packet_buffer::wire::icmpv6_code::{ParameterProblem, TimeExceeded, Unreachable};
-use packet_buffer::wire::{Icmpv6Repr, IpProtocol, Ipv6Repr};
+use packet_buffer::wire::{Icmpv6Repr, Icmpv6Type, IpProtocol, Ipv6Repr};
 use std::net::Ipv6Addr;
 use std::time::Duration;
 use testkit::{LinkConfig, Network, NodeId, assert_deterministic, for_each_seed};
@@ -138,6 +138,7 @@ fn what_the_router_tells_its_neighbors() {
     };
     let router = ip("2001:db8:1::1");
     // RFC 4443 §3.1 SHOULD (no-route): code 0.
+    // RFC 4443 §2.2 MUST (other): from an address of the router.
     // RFC 4443 §3.1 SHOULD (address): code 3, after three solicitations.
     // RFC 4861 §7.2.2 MUST (unreachable): for a packet that waited.
     for (to, code) in [
@@ -155,7 +156,8 @@ fn what_the_router_tells_its_neighbors() {
     }
     lab.alice().ping(ip("2001:db8:cafe::1"), 104);
     assert_eq!(lab.answers(), []);
-    // RFC 4443 §3.1 SHOULD (port): code 4, from the address that was asked.
+    // RFC 4443 §3.1 SHOULD (port): code 4.
+    // RFC 4443 §2.2 MUST (own): from the address that was asked.
     lab.alice().send_udp(ip("2001:db8:2::1"));
     let answers = lab.answers();
     assert_eq!(answers[0].message, unreachable(Unreachable::PORT));
@@ -176,7 +178,8 @@ fn what_the_router_tells_its_neighbors() {
         lab.answers()[0].message,
         Icmpv6Repr::EchoReply { .. }
     ));
-    // RFC 8200 §3 MUST (decrement): one hop less each; at zero it is told.
+    // RFC 8200 §3 MUST (decrement): one hop less each.
+    // RFC 4443 §3.3 MUST: at zero it is told.
     let alice = lab.address(lab.alice);
     let header = Ipv6Repr {
         hop_limit: 1,
@@ -239,6 +242,26 @@ fn the_router_answers_itself() {
     // More than the link takes: in fragments.
     lab.alice().ping(ip("2001:db8:1::1"), 9000);
     assert_eq!(lab.answers().len(), 1);
+}
+
+// RFC 4443 §2.4 MUST (b): in silence.
+#[test]
+fn unknown_informational_messages() {
+    let mut lab = Lab::configured(6, &LinkConfig::default());
+    let source = lab.address(lab.alice);
+    let to = ip("2001:db8:1::1");
+    let header = Ipv6Repr::new(source, to, IpProtocol::ICMPV6);
+    for kind in [200, 255] {
+        let message = Icmpv6Repr::Other {
+            message_type: Icmpv6Type(kind),
+            code: 0,
+        };
+        lab.alice().send_icmp(header, message, &[0; 8]);
+        assert_eq!(lab.answers(), []);
+        assert_eq!(lab.network.last_discard(lab.router), Some("Icmpv6"));
+    }
+    let stats = lab.network.node::<RouterNode>(lab.router).0.stats();
+    assert_eq!(stats.errors.sent_ipv6, 0);
 }
 
 // RFC 4861 §8.2 SHOULD (send): to a destination that is on the link, and to a better router.

@@ -154,7 +154,7 @@ impl HostNode {
         self.send(packet);
     }
 
-    fn send_icmp(&mut self, header: Ipv6Repr, message: Icmpv6Repr, data: &[u8]) {
+    pub(crate) fn send_icmp(&mut self, header: Ipv6Repr, message: Icmpv6Repr, data: &[u8]) {
         let mut packet = PacketBuf::from_slice(128, data);
         message.emit(&mut packet, &header.pseudo_header()).unwrap();
         header.emit(&mut packet).unwrap();
