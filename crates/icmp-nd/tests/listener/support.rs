@@ -52,7 +52,7 @@ pub(crate) fn read(packet: &[u8], link_layer: MacAddr) -> (Ipv6Addr, Ipv6Addr, S
     let ip = Ipv6Packet::parse(packet).unwrap();
     assert_eq!(link_layer, MacAddr::for_ipv6_multicast(ip.destination()));
     let upper = ip.upper_layer().unwrap();
-    // RFC 3810 §5 MUST (router-alert), (hop-limit): the receiver's checks demand them.
+    // RFC 3810 §5 MUST (router-alert): the receiver's checks demand it.
     let valid = validation::mld(&ip, &upper).unwrap();
     let said = match valid.message().to_repr() {
         MldRepr::ReportV2 { records } => Said::V2(
