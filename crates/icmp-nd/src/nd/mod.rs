@@ -30,6 +30,7 @@ mod parameters;
 mod receive;
 mod report;
 mod routes;
+mod send;
 mod solicitor;
 mod transmit;
 
@@ -37,9 +38,10 @@ pub use config::{
     InterfaceConfig, InterfaceConfigError, InterfaceLimits, Role, SolicitationConfig,
 };
 pub(crate) use destinations::Destinations;
-pub use interface::{Interface, SendError, Sent};
+pub use interface::Interface;
 pub use report::{Discard, Event, InterfaceStats, Parameter};
 pub use routes::{OnLinkPrefix, Route};
+pub use send::{SendError, Sent};
 
 use core::net::Ipv6Addr;
 

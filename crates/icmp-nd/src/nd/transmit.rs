@@ -1,7 +1,8 @@
 //! What an interface sends.
 
 use super::config::Role;
-use super::interface::{Interface, SendError, Sent};
+use super::interface::Interface;
+use super::send::{SendError, Sent};
 use super::{ALL_NODES, ALL_ROUTERS};
 use crate::address::{AddressState, DadSolicitation, solicited_node};
 use crate::neighbor::Output;

@@ -28,6 +28,7 @@ mod config;
 mod entry;
 mod lists;
 mod state;
+mod store;
 mod timers;
 
 pub use bucket::RateLimit;
