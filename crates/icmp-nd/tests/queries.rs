@@ -13,7 +13,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use icmp_nd::generation::{Arrival, LinkDelivery};
-use icmp_nd::irdp::*;
+use icmp_nd::irdp::{ALL_ROUTERS, ALL_SYSTEMS, *};
 use icmp_nd::query::*;
 use icmp_nd::wire::*;
 use icmp_nd::{Instant, PacketBuf};
