@@ -1,5 +1,15 @@
 //! What a route takes from the allocator, and that nothing is taken once all is known.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::std_instead_of_alloc,
+    reason = "tests"
+)]
+
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use std::alloc::System;

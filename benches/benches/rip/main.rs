@@ -1,0 +1,87 @@
+//! RIP: what a route costs a router, and look-ups in a full table.
+//!
+//! * **learn**: a new router hears a table of n routes on one interface and announces all of it on
+//!   another, by triggered updates. Each route is taken in once and written once.
+//! * **refresh**: the same table is heard again, unchanged, and a regular update is sent.
+//! * **lookup**: random addresses of which each is in some prefix, in a table of 1,000,000 prefixes
+//!   with the lengths of the Internet's, beside `prefix-trie`, and beside a flat array of 2^24 entries, the
+//!   floor of what memory allows.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a bench may fail loudly"
+)]
+
+extern crate alloc;
+
+mod engine;
+mod lookup;
+
+use internetwork_benches::run;
+
+fn main() {
+    let mut groups = engine::groups();
+    groups.extend(lookup::groups());
+    run(groups);
+}
+
+/// SplitMix64: small, fast, the same numbers in every run.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        ((u128::from(self.next()) * bound as u128) >> 64) as usize
+    }
+}
+
+impl packet_buffer::RandomSource for Random {
+    fn fill(&mut self, dest: &mut [u8]) {
+        for chunk in dest.chunks_mut(8) {
+            let octets = self.next().to_ne_bytes();
+            chunk.copy_from_slice(&octets[..chunk.len()]);
+        }
+    }
+}
+
+/// Distinct prefixes with the lengths of the Internet's table, in no order.
+pub(crate) fn prefixes(count: usize) -> Vec<packet_buffer::wire::Ipv4Prefix> {
+    let mut random = Random(7);
+    let mut seen = hashbrown::HashSet::new();
+    let mut all = Vec::with_capacity(count);
+    while all.len() < count {
+        // 60 % of /24, 12 % of /22, 11 % of /23, and the others up to /16.
+        let length = match random.below(100) {
+            0..60 => 24,
+            60..72 => 22,
+            72..83 => 23,
+            83..88 => 21,
+            88..93 => 20,
+            93..96 => 19,
+            96..98 => 18,
+            98 => 17,
+            _ => 16,
+        };
+        // Nested in allocations, as those are.
+        let first = 11 + random.below(200) as u32;
+        if first == 127 {
+            continue;
+        }
+        let address = first << 24 | (random.next() as u32 & 0x00ff_ffff);
+        let prefix = packet_buffer::wire::Ipv4Prefix::new(address.into(), length).unwrap();
+        if seen.insert(prefix) {
+            all.push(prefix);
+        }
+    }
+    all
+}
