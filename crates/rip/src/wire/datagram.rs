@@ -39,7 +39,8 @@ pub enum DatagramError {
 /// # Errors
 ///
 /// [`DatagramError::SourcePort`].
-// RFC 2453 §3.9.2 MUST (port), RFC 2080 §2.4.2 MUST (port): otherwise it is ignored.
+// RFC 2453 §3.9.2 MUST (port): otherwise it is ignored.
+// RFC 2080 §2.4.2 MUST (port): the same for RIPng.
 #[inline]
 pub const fn check_response_port(source_port: u16, required: u16) -> Result<(), DatagramError> {
     if source_port == required {
