@@ -230,9 +230,11 @@ impl<F: LiveFamily> Live<F> {
         self.ports.values().map(|port| port.socket.as_fd())
     }
 
-    /// When [`turn`](Self::turn) is to be called next at the latest.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.engine.poll_timeout()
+    /// When [`turn`](Self::turn) is to be called next if nothing comes in. It may lie some milliseconds behind what the
+    /// engine asks for: paced messages then leave a few at a time.
+    pub fn deadline(&self, now: Instant) -> Option<Instant> {
+        let next = self.engine.poll_timeout()?;
+        Some(next.max(now + self.config.patience()))
     }
 
     /// Does all that is due: reads what has come in, if anything may have; runs the timers, sends, tells the writer of

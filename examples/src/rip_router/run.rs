@@ -286,8 +286,8 @@ impl Router {
         let rip = self.rip.as_ref();
         let ripng = self.ripng.as_ref();
         let deadlines = [
-            rip.and_then(Live::deadline),
-            ripng.and_then(Live::deadline),
+            rip.and_then(|rip| rip.deadline(now)),
+            ripng.and_then(|ripng| ripng.deadline(now)),
             end,
         ];
         let next = deadlines.into_iter().flatten().min();
