@@ -72,6 +72,38 @@ pub const EXCUSES: &[Excuse] = &[
         reason: "a segment that an ICMPv6 error quotes cut: tshark computes the checksum over what \
                  is there and calls it bad, we do not judge it",
     },
+    Excuse {
+        capture: "nd/scapy-nd-options-1",
+        frames: Which::These(&[17]),
+        keys: &["icmpv6.opt.prefix"],
+        reason: "a route of length 0 with octets behind it: tshark shows them, receivers ignore \
+                 them (RFC 4191 §2.3)",
+    },
+    Excuse {
+        capture: "nd/scapy-nd-options-1",
+        frames: Which::These(&[23]),
+        keys: &["icmpv6.opt.dnssl.lifetime"],
+        reason: "a search list without names, which receivers ignore (RFC 8106 §5.3.1): we keep it \
+                 as octets",
+    },
+    Excuse {
+        capture: "nd/scapy-nd-options-1",
+        frames: Which::These(&[25]),
+        keys: &["icmpv6.opt.captive_portal"],
+        reason: "a captive portal without a URI: we keep it as octets",
+    },
+    Excuse {
+        capture: "nd/tcpdump-rpl-14-dao",
+        frames: Which::These(&[1]),
+        keys: &["icmpv6.reserved"],
+        reason: "a field of RPL (RFC 6550), which no crate reads",
+    },
+    Excuse {
+        capture: "nd/tcpdump-rpl-dao-oobr",
+        frames: Which::These(&[1]),
+        keys: &["icmpv6.reserved"],
+        reason: "a field of RPL (RFC 6550), which no crate reads",
+    },
 ];
 
 /// A difference that any frame may have, as long as it is of this kind.

@@ -66,7 +66,7 @@ pub fn carrier(expected: &Map<String, Value>) -> Option<&'static str> {
 }
 
 /// Who will give a key, or why nobody does; `None` for keys that must be given.
-pub fn not_yet(key: &str, expected: &Map<String, Value>) -> Option<&'static str> {
+pub fn not_yet(key: &str) -> Option<&'static str> {
     Some(match protocol(key) {
         "ppp" | "lcp" | "ipcp" | "ipv6cp" | "ccp" | "cdpcp" | "mplscp" | "bap" | "bacp" | "pap"
         | "chap" | "mp" | "vjc" | "eap" | "pppoed" | "pppoes" | "chdlc" | "slarp" => "ppp-lcp-ncp",
@@ -78,7 +78,7 @@ pub fn not_yet(key: &str, expected: &Map<String, Value>) -> Option<&'static str>
         "vrrp" | "carp" | "mpls" | "pwethcw" | "l2tp" | "ldp" => "nobody: no crate's protocol",
         "data" => "nobody: what tshark has no dissector for depends on its dissectors",
         "icmp" => icmp_not_yet(key)?,
-        "icmpv6" => icmpv6_not_yet(key, expected)?,
+        "icmpv6" => icmpv6_not_yet(key)?,
         _ => match key {
             "frame.protocols" => "nobody: it names protocols that only tshark reads",
             "udp.payload" => "mobileip",
@@ -91,44 +91,49 @@ pub fn not_yet(key: &str, expected: &Map<String, Value>) -> Option<&'static str>
     })
 }
 
-/// The bodies of the messages that are neither echo nor error, and the multi-part extensions.
+/// The extension that makes an agent advertisement of a router advertisement.
 fn icmp_not_yet(key: &str) -> Option<&'static str> {
-    const PREFIXES: [&str; 4] = ["icmp.ext.", "icmp.int_info.", "icmp.mip.", "icmp.mpls."];
-    let is_body = matches!(
-        key,
-        "icmp.addr_entry_size"
-            | "icmp.lifetime"
-            | "icmp.num_addrs"
-            | "icmp.pref_level"
-            | "icmp.router_address"
-            | "icmp.reserved"
-            | "icmp.originate_timestamp"
-            | "icmp.receive_timestamp"
-            | "icmp.transmit_timestamp"
-    );
-    let is_body = is_body || PREFIXES.iter().any(|prefix| key.starts_with(prefix));
-    is_body.then_some("icmp-nd")
+    key.starts_with("icmp.mip.").then_some("mobileip")
 }
 
-/// All but the header, echo and errors.
-fn icmpv6_not_yet(key: &str, expected: &Map<String, Value>) -> Option<&'static str> {
-    let is_error = || {
-        let types = expected.get("icmpv6.type").and_then(Value::as_array);
-        let first = types
-            .and_then(|types| types.first())
-            .and_then(Value::as_u64);
-        first.is_some_and(|first| first < 128)
-    };
-    let is_given = match key {
-        "icmpv6.type"
-        | "icmpv6.code"
-        | "icmpv6.checksum"
-        | "icmpv6.checksum.status"
-        | "icmpv6.mtu"
-        | "icmpv6.pointer" => true,
-        // Neighbor Discovery has a field of that name as well.
-        "icmpv6.reserved" => is_error(),
-        key => key.starts_with("icmpv6.echo."),
-    };
-    (!is_given).then_some("icmp-nd")
+/// Messages and options of other protocols that ride on ICMPv6.
+fn icmpv6_not_yet(key: &str) -> Option<&'static str> {
+    const OTHERS: [(&str, &str); 9] = [
+        ("icmpv6.ni.", "nobody: node information (RFC 4620)"),
+        (
+            "icmpv6.nonce",
+            "nobody: what the Teredo dissector makes of an echo",
+        ),
+        (
+            "icmpv6.mcast_ra.",
+            "nobody: multicast router discovery (RFC 4286)",
+        ),
+        ("icmpv6.mip6.", "mobileip"),
+        ("icmpv6.opt.advertisement_interval", "mobileip"),
+        ("icmpv6.opt.home_agent_", "mobileip"),
+        ("icmpv6.opt.ipa.", "nobody: fast handovers (RFC 5568)"),
+        ("icmpv6.opt.nrpi.", "nobody: fast handovers (RFC 5568)"),
+        (
+            "icmpv6.opt.map.",
+            "nobody: hierarchical mobility (RFC 5380)",
+        ),
+    ];
+    const WHOLE: [(&str, &str); 3] = [
+        (
+            "icmpv6.opt.ipv6_address",
+            "nobody: fast handovers (RFC 5568)",
+        ),
+        ("icmpv6.data", "nobody: what tshark has no dissector for"),
+        (
+            "icmpv6.unknown_data",
+            "nobody: what tshark has no dissector for",
+        ),
+    ];
+    let by_start = OTHERS.iter().find(|(start, _)| key.starts_with(start));
+    let known = by_start.or_else(|| WHOLE.iter().find(|(whole, _)| *whole == key));
+    let flags_expansion = key.starts_with("icmpv6.opt.efo");
+    match known {
+        Some((_, reason)) => Some(reason),
+        None => flags_expansion.then_some("nobody: more flags of routers (RFC 5175)"),
+    }
 }

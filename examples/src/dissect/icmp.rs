@@ -3,10 +3,14 @@
 use super::{Dissector, Layer, Network, Part};
 use core::fmt::Display;
 use core::net::Ipv4Addr;
+use icmp_nd::wire::{ExtensionPart, Icmpv4Error, Icmpv6Error};
 use packet_buffer::ParseError;
 use packet_buffer::wire::{
     Icmpv4Message, Icmpv4Type, Icmpv6Message, Icmpv6Type, QuotedPacket, icmpv4_code, icmpv6_code,
 };
+
+/// Octets of the quoted packet in front of extensions from before RFC 4884.
+const LEGACY_QUOTE: usize = 128;
 
 impl Dissector {
     pub(super) fn icmp(&mut self, part: Part<'_>) {
@@ -23,6 +27,21 @@ impl Dissector {
         });
         add_icmp_fields(&mut layer, &message);
         layer.summary = icmp_summary(&message);
+        let word = message.rest_of_header();
+        match message.message_type() {
+            Icmpv4Type::EXTENDED_ECHO_REQUEST => {
+                self.extended_echo(&mut layer, part, word, Some(message.payload()));
+            }
+            Icmpv4Type::EXTENDED_ECHO_REPLY => self.extended_echo(&mut layer, part, word, None),
+            kind if !kind.is_error() => self.icmpv4_query(&mut layer, part, &message),
+            _ => {
+                let structure = match Icmpv4Error::parse(message).map(|error| error.extensions) {
+                    Ok(ExtensionPart::Legacy(_)) => message.payload().get(LEGACY_QUOTE..),
+                    _ => Some(message.extension_octets()),
+                };
+                self.trailing_extensions(&mut layer, part, structure);
+            }
+        }
         self.push(layer);
         let quoted = message.quoted_packet();
         self.quoted(quoted, message.payload(), Icmpv4Message::HEADER_LEN, part);
@@ -44,9 +63,37 @@ impl Dissector {
             add_icmpv6_fields(&mut layer, message.message_type(), word);
         }
         layer.summary = icmpv6_summary(&message);
+        match (message.message_type(), message.body().first_chunk()) {
+            (Icmpv6Type::EXTENDED_ECHO_REQUEST, Some(word)) => {
+                self.extended_echo(&mut layer, part, *word, Some(message.payload()));
+            }
+            (Icmpv6Type::EXTENDED_ECHO_REPLY, Some(word)) => {
+                self.extended_echo(&mut layer, part, *word, None);
+            }
+            _ => {
+                let structure = match Icmpv6Error::parse(message).map(|error| error.extensions) {
+                    Ok(ExtensionPart::Legacy(_)) => message.payload().get(LEGACY_QUOTE..),
+                    _ => Some(message.extension_octets()),
+                };
+                self.trailing_extensions(&mut layer, part, structure);
+            }
+        }
+        let redirected = self.nd_or_mld(&mut layer, part, message.message_type());
         self.push(layer);
         let quoted = message.quoted_packet();
         self.quoted(quoted, message.payload(), 8, part);
+        if let Some((offset, packet)) = redirected {
+            self.quoted(Some(QuotedPacket::parse(packet)), packet, offset, part);
+        }
+    }
+
+    /// The extensions at the end of an error.
+    fn trailing_extensions(&mut self, layer: &mut Layer, part: Part<'_>, structure: Option<&[u8]>) {
+        let structure = structure.unwrap_or_default();
+        if !structure.is_empty() {
+            let offset = part.octets.len() - structure.len();
+            self.extensions(layer, part, structure, offset);
+        }
     }
 
     /// The packet that an error quotes; `payload` is where it should be, `offset` octets into

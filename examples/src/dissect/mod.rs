@@ -23,9 +23,11 @@
 mod arp;
 mod gre;
 mod icmp;
+mod icmp_extension;
 mod ip;
 mod ipv6;
 mod link;
+mod nd;
 mod output;
 mod rip;
 mod transport;

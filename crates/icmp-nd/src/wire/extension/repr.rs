@@ -24,7 +24,8 @@ pub enum ExtensionObjectRepr<'a> {
 }
 
 impl ExtensionObjectRepr<'_> {
-    const fn class(&self) -> ExtensionClass {
+    /// The class of the object.
+    pub const fn class(&self) -> ExtensionClass {
         match self {
             Self::MplsLabelStack(_) => ExtensionClass::MPLS_LABEL_STACK,
             Self::InterfaceInformation(_) => ExtensionClass::INTERFACE_INFORMATION,
@@ -33,7 +34,8 @@ impl ExtensionObjectRepr<'_> {
         }
     }
 
-    const fn c_type(&self) -> u8 {
+    /// Its kind within the class.
+    pub const fn c_type(&self) -> u8 {
         match self {
             Self::MplsLabelStack(_) => MplsLabelStack::C_TYPE,
             Self::InterfaceInformation(interface) => interface.c_type(),
