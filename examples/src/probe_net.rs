@@ -12,6 +12,9 @@ use anyhow::Result;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use icmp_nd::probe::{Received, SimHop, SimPath};
+use icmp_nd::wire::{
+    ExtensionObjectRepr, InterfaceInformation, InterfaceRole, MplsLabelStackEntry, emit_extensions,
+};
 use packet_buffer::wire::IpProtocol;
 use packet_buffer::{Instant, PacketBuf};
 use testkit::SeededRandom;
@@ -120,7 +123,7 @@ impl SimulatedNet {
         });
         let mut hops: Vec<SimHop> = hops.collect();
         if let [_, second, third, fourth, fifth, ..] = &mut hops[..] {
-            second.extensions = mpls_extension(24_017);
+            second.extensions = extensions();
             third.addresses.extend(address(3, 2));
             fourth.silent = true;
             fifth.mtu = 1_280;
@@ -152,14 +155,33 @@ impl SimulatedNet {
     }
 }
 
-/// An extension structure with one MPLS label (RFC 4950): class 1, type 1; label, bottom of stack, TTL 1.
-fn mpls_extension(label: u32) -> Vec<u8> {
-    let [a, b, c, d] = (label << 12 | 1 << 8 | 1).to_be_bytes();
-    let mut octets = vec![0x20, 0, 0, 0, 0, 8, 1, 1, a, b, c, d];
-    let checksum = packet_buffer::checksum::internet_checksum(&octets);
-    let [high, low] = checksum.to_be_bytes();
-    octets.splice(2..4, [high, low]);
-    octets
+/// What the second router tells of a packet that expires there: its label (RFC 4950) and the interface
+/// that it came by (RFC 5837).
+fn extensions() -> Vec<u8> {
+    let label = MplsLabelStackEntry {
+        label: 24_017,
+        traffic_class: 0,
+        bottom_of_stack: true,
+        ttl: 1,
+    };
+    let interface = InterfaceInformation {
+        role: InterfaceRole::Incoming,
+        index: Some(3),
+        address: None,
+        name: Some("ge-0/0/3"),
+        mtu: Some(1_500),
+    };
+    let objects = [
+        ExtensionObjectRepr::MplsLabelStack(vec![label].into()),
+        ExtensionObjectRepr::InterfaceInformation(interface),
+    ];
+    let mut out = PacketBuf::new();
+    // Two objects of a few octets each always fit.
+    let written = emit_extensions(&objects, &mut out);
+    if written.is_err() {
+        out.clear();
+    }
+    out.as_slice().to_vec()
 }
 
 impl ProbeNet for SimulatedNet {

@@ -6,6 +6,10 @@ use core::time::Duration;
 use icmp_nd::generation::{ErrorOptions, build_ipv4_error};
 use icmp_nd::probe::{SimHop, SimPath};
 use icmp_nd::traceroute::*;
+use icmp_nd::wire::{
+    ExtensionObject, ExtensionObjectRepr, InterfaceInformation, InterfaceRole, MplsLabelStackEntry,
+    emit_extensions,
+};
 use icmp_nd::{Instant, PacketBuf};
 use packet_buffer::wire::*;
 use std::collections::BTreeSet;
@@ -517,12 +521,30 @@ mod answers_told_apart {
     // RFC 4884 §5.5: extensions behind 128 octets are found without a length.
     #[test]
     fn extensions_are_kept_also_old_ones() {
-        let mut extension = vec![0x20, 0, 0, 0, 0, 8, 1, 1, 0x00, 0x3e, 0xa1, 0x01];
-        let checksum = packet_buffer::checksum::internet_checksum(&extension);
-        extension[2..4].copy_from_slice(&checksum.to_be_bytes());
+        // RFC 4950: a label; RFC 5837: the interface that the probe came by.
+        let label = MplsLabelStackEntry {
+            label: 1_002,
+            traffic_class: 0,
+            bottom_of_stack: true,
+            ttl: 1,
+        };
+        let interface = InterfaceInformation {
+            role: InterfaceRole::Incoming,
+            index: Some(3),
+            address: Some([10, 1, 0, 1].into()),
+            name: Some("eth3"),
+            mtu: Some(1_500),
+        };
+        let objects = [
+            ExtensionObjectRepr::MplsLabelStack(vec![label].into()),
+            ExtensionObjectRepr::InterfaceInformation(interface),
+        ];
+        let mut extension = PacketBuf::new();
+        emit_extensions(&objects, &mut extension).unwrap();
+        let extension = extension.as_slice();
         for legacy in [false, true] {
             let (mut trace, probe) = started(config(ProbeKind::Udp, (HERE, THERE)));
-            let mut answer = error(&probe, EXPIRED, &extension, 576);
+            let mut answer = error(&probe, EXPIRED, extension, 576);
             if legacy {
                 answer[25] = 0; // the length field
                 let mut icmp = answer.split_off(20);
@@ -540,6 +562,12 @@ mod answers_told_apart {
             assert!(answer.has_extensions);
             let responder = &trace.hop(1).unwrap().responders[0];
             assert_eq!(responder.extensions, extension);
+            let shown = responder.extension_objects().unwrap();
+            assert_eq!(shown.mpls().unwrap().entries().next(), Some(label));
+            let interfaces = shown.iter().filter(|object| {
+                matches!(object, ExtensionObject::InterfaceInformation(it) if *it == interface)
+            });
+            assert_eq!(interfaces.count(), 1);
         }
     }
 }
