@@ -48,13 +48,15 @@
 //! ```
 
 mod cache;
+mod config;
 mod plateau;
 mod plpmtud;
 mod report;
 mod search;
 mod step;
 
-pub use cache::{Config, ConfigError, Event, Increase, PathMtu, PathMtuCache, Stats};
+pub use cache::PathMtuCache;
+pub use config::{Config, ConfigError, Event, Increase, PathMtu, Stats};
 pub use plateau::{PLATEAUS, plateau_above, plateau_below};
 pub use plpmtud::{
     Plpmtud, PlpmtudConfig, PlpmtudConfigError, PlpmtudDiscard, PlpmtudEvent, PlpmtudStats, Probe,
