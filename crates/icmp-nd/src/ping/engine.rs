@@ -3,6 +3,7 @@
 use super::config::{PingConfig, PingConfigError, Target};
 use super::event::{Discard, Event, PingStats, Reply, TargetError, TargetId, Transmit};
 use super::payload::{TOKEN_LEN, token_matches};
+use super::quoted::quoted_request;
 use super::target::{Peer, State, TargetStats};
 use crate::hash::{self, HashMap};
 use crate::probe::{Framing, IcmpError, IpHeader, Received};
@@ -12,9 +13,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
-use packet_buffer::wire::{
-    Icmpv4Message, Icmpv4Repr, Icmpv4Type, Icmpv6Message, Icmpv6Repr, IpProtocol, QuotedPacket,
-};
+use packet_buffer::wire::{Icmpv4Repr, Icmpv4Type, Icmpv6Repr, IpProtocol, QuotedPacket};
 use packet_buffer::{Instant, PacketBuf, RandomSource};
 
 /// Sends echo requests and tells what comes back. See the [module](super) for what is told.
@@ -597,34 +596,5 @@ impl fmt::Debug for Pinger {
             .field("targets", &self.peers.len())
             .field("stats", &self.stats)
             .finish_non_exhaustive()
-    }
-}
-
-/// Identifier, sequence number and what is there of the data, when the quote is of an echo request
-/// and reaches them.
-fn quoted_request<'a>(quoted: &QuotedPacket<'a>) -> Option<(u16, u16, &'a [u8])> {
-    let octets = quoted.transport();
-    match (quoted, quoted.protocol()?) {
-        (QuotedPacket::V4(_), IpProtocol::ICMP) => {
-            let message = Icmpv4Message::parse(octets).ok()?;
-            match message.to_repr() {
-                Icmpv4Repr::EchoRequest {
-                    identifier,
-                    sequence_number,
-                } => Some((identifier, sequence_number, message.payload())),
-                _ => None,
-            }
-        }
-        (QuotedPacket::V6(_), IpProtocol::ICMPV6) => {
-            let message = Icmpv6Message::parse(octets).ok()?;
-            match message.to_repr() {
-                Icmpv6Repr::EchoRequest {
-                    identifier,
-                    sequence_number,
-                } => Some((identifier, sequence_number, message.payload())),
-                _ => None,
-            }
-        }
-        _ => None,
     }
 }

@@ -50,6 +50,7 @@ mod config;
 mod engine;
 mod event;
 mod payload;
+mod quoted;
 mod target;
 
 pub use crate::probe::{Framing, IcmpError, Received, RttStats};
