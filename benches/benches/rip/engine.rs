@@ -15,8 +15,13 @@ struct Router {
     out: PacketBuf,
 }
 
-fn messages(count: usize) -> Vec<Vec<u8>> {
-    prefixes(count)
+/// A table, in the order of prefixes, as routers send it, or in none.
+fn messages(count: usize, sorted: bool) -> Vec<Vec<u8>> {
+    let mut prefixes = prefixes(count);
+    if sorted {
+        prefixes.sort_unstable();
+    }
+    prefixes
         .chunks(25)
         .map(|chunk| {
             let mut packet = PacketBuf::with_headroom(64);
@@ -100,11 +105,13 @@ impl Router {
 
 pub(crate) fn groups() -> Vec<Group<'static>> {
     let mut groups = Vec::new();
-    for count in [1_000, 10_000, 100_000] {
-        let table = messages(count);
+    let orders = [("sorted", true), ("in no order", false)];
+    let counts = [1_000, 10_000, 100_000];
+    for (count, (order, sorted)) in counts.into_iter().flat_map(|n| orders.map(|o| (n, o))) {
+        let table = messages(count, sorted);
         let again = table.clone();
         groups.push(
-            Group::new(format!("rip/learn/{count}"), count as u32)
+            Group::new(format!("rip/learn/{count} {order}"), count as u32)
                 .item("ours", move || {
                     let mut router = Router::new();
                     router.hear(&table);
@@ -118,7 +125,7 @@ pub(crate) fn groups() -> Vec<Group<'static>> {
         router.hear(&again);
         router.run(Duration::from_secs(40));
         groups.push(
-            Group::new(format!("rip/refresh/{count}"), count as u32)
+            Group::new(format!("rip/refresh/{count} {order}"), count as u32)
                 .item("ours", move || {
                     router.hear(&again);
                     // An update of each interface, the longest interval later.

@@ -2,6 +2,7 @@
 //!
 //! * **learn**: a new router hears a table of n routes on one interface and announces all of it on
 //!   another, by triggered updates. Each route is taken in once and written once.
+//!   The table comes in the order of prefixes, in which routers send it, and in no order.
 //! * **refresh**: the same table is heard again, unchanged, and a regular update is sent.
 //! * **lookup**: random addresses of which each is in some prefix, in a table of 1,000,000 prefixes
 //!   with the lengths of the Internet's, beside `prefix-trie`, and beside a flat array of 2^24 entries, the

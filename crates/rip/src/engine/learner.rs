@@ -54,12 +54,15 @@ impl<F: Family> Learner<'_, F> {
             distance: self.config.distance,
             origin: Origin::Rip,
         };
-        let Some(destination) = self.table.find(&heard.prefix) else {
+        // Routers tell their tables in the same order each time, in which the slots were filled.
+        let guess = self.neighbour.next;
+        let Some(destination) = self.table.find_near(&heard.prefix, guess) else {
             if decide(None, metric) == Decision::Add {
-                self.add(&heard.prefix, data);
+                self.add(None, &heard.prefix, data);
             }
             return;
         };
+        self.neighbour.next = destination.wrapping_add(1);
 
         // The route through the sender, or else the best there is.
         let mut known: Option<u32> = None;
@@ -81,7 +84,7 @@ impl<F: Family> Learner<'_, F> {
         }
         let Some((slot, path)) = known.and_then(|slot| Some((slot, self.table.path(slot)?))) else {
             if decide(None, metric) == Decision::Add {
-                self.add(&heard.prefix, data);
+                self.add(Some(destination), &heard.prefix, data);
             }
             return;
         };
@@ -105,7 +108,7 @@ impl<F: Family> Learner<'_, F> {
         );
         let several = usize::from(self.config.max_paths);
         if !same_router && metric == lowest && metric < INFINITY && routes < several {
-            self.add(&heard.prefix, data);
+            self.add(Some(destination), &heard.prefix, data);
             return;
         }
         match decision {
@@ -147,11 +150,11 @@ impl<F: Family> Learner<'_, F> {
         false
     }
 
-    fn add(&mut self, prefix: &F::Prefix, data: PathData<F>) {
+    fn add(&mut self, destination: Option<u32>, prefix: &F::Prefix, data: PathData<F>) {
         if !self.has_room(data.gateway) {
             return;
         }
-        let Some(destination) = self.table.find_or_add(prefix) else {
+        let Some(destination) = destination.or_else(|| self.table.add(prefix)) else {
             count(&mut self.stats.table_full);
             if !*self.table_full_told {
                 *self.table_full_told = true;
@@ -159,6 +162,7 @@ impl<F: Family> Learner<'_, F> {
             }
             return;
         };
+        self.neighbour.next = destination.wrapping_add(1);
         let before = self.table.head(destination);
         let slot = self.table.add_path(destination, data);
         self.start_timeout(slot);

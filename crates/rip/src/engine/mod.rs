@@ -53,6 +53,8 @@ struct NeighbourState {
     version: u8,
     last_heard: Instant,
     limit_told: bool,
+    /// Where the destination of the next route may well be in the table.
+    next: u32,
     stats: NeighbourStats,
 }
 

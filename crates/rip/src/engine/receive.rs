@@ -170,6 +170,7 @@ impl<F: Family> Engine<F> {
                 version: incoming.version,
                 last_heard: now,
                 limit_told: false,
+                next: 0,
                 stats: NeighbourStats::default(),
             }
         });

@@ -240,6 +240,15 @@ impl<F: Family> Table<F> {
         self.trie.get(F::key(F::network(prefix)), F::length(prefix))
     }
 
+    /// The same, after a look at a slot where it may well be.
+    #[inline]
+    pub(crate) fn find_near(&self, prefix: &F::Prefix, guess: u32) -> Option<u32> {
+        match self.destinations.get(guess) {
+            Some(destination) if destination.prefix == *prefix => Some(guess),
+            _ => self.find(prefix),
+        }
+    }
+
     /// The next destination in the order of prefixes.
     pub(crate) fn next(&self, after: Option<&F::Prefix>) -> Option<u32> {
         self.trie
@@ -257,9 +266,11 @@ impl<F: Family> Table<F> {
 
     /// The destination for a prefix, a new one where there is none; `None` when the table is full.
     pub(crate) fn find_or_add(&mut self, prefix: &F::Prefix) -> Option<u32> {
-        if let Some(slot) = self.find(prefix) {
-            return Some(slot);
-        }
+        self.find(prefix).or_else(|| self.add(prefix))
+    }
+
+    /// A new destination for a prefix that has none; `None` when the table is full.
+    pub(crate) fn add(&mut self, prefix: &F::Prefix) -> Option<u32> {
         if self.is_full() {
             return None;
         }
