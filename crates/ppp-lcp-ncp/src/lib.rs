@@ -1,4 +1,61 @@
 //! PPP from the first flag octet to IP packets, sans-IO and `no_std`.
+//!
+//! | module | what it does | specification |
+//! |---|---|---|
+//! | [`framing`] | frames on octet streams: flags, escapes, check sequences of 16 and 32 bits | RFC 1662, RFC 1570 §3.1 |
+//! | [`wire`] | packets, control packets and configuration options | RFC 1661 §2, §5, §6 |
+//! | [`automaton`] | the option negotiation automaton, and one end of a control protocol | RFC 1661 §4 |
+//! | [`lcp`] | the Link Control Protocol | RFC 1661 §5, §6, RFC 1570 §2 |
+//! | [`auth`] | PAP, CHAP with MD5, MS-CHAP-V2 and EAP with MD5-Challenge, both sides | RFC 1334, 1994, 2759, 3748 |
+//! | [`ncp`] | IPCP with name servers, IPV6CP | RFC 1332, 1877, 5072 |
+//! | [`vj`] | Van Jacobson header compression | RFC 1144, RFC 1332 §4 |
+//! | [`multilink`] | bundles: fragments out, packets in | RFC 1990 |
+//! | [`link`] | the phases of a link as one machine | RFC 1661 §3 |
+//!
+//! A [`link::Link`] is what a program mostly uses: it owns LCP, authentication and the network control
+//! protocols, takes and gives PPP packets, and tells by events what happens. On an octet stream, a
+//! [`framing::Encoder`] and a [`framing::Decoder`] stand between it and the line:
+//!
+//! ```
+//! use ppp_lcp_ncp::framing::{Decoder, Encoder};
+//! use ppp_lcp_ncp::link::{Link, LinkConfig, LinkEvent};
+//! use ppp_lcp_ncp::wire::PppProtocol;
+//! use ppp_lcp_ncp::{Instant, PacketBuf};
+//! use packet_buffer::random::OsRandom;
+//!
+//! struct Port { link: Link, encoder: Encoder, decoder: Decoder }
+//!
+//! let now = Instant::ZERO;
+//! let mut ports = [[192, 0, 2, 1], [192, 0, 2, 2]].map(|address| {
+//!     let mut config = LinkConfig { ipv6cp: None, ..LinkConfig::default() };
+//!     config.ipcp.get_or_insert_default().address = Some(address.into());
+//!     let mut link = Link::new(config, Box::new(OsRandom)).unwrap();
+//!     link.open(now);
+//!     link.lower_up(now);
+//!     Port { link, encoder: Encoder::new(), decoder: Decoder::new(1500) }
+//! });
+//! let (mut packet, mut data) = (PacketBuf::new(), PacketBuf::new());
+//! while !ports.iter().all(|port| port.link.is_open(PppProtocol::IPV4)) {
+//!     let [a, b] = &mut ports;
+//!     let mut line = PacketBuf::new();
+//!     while let Some(transmit) = a.link.poll_transmit(&mut packet) {
+//!         a.encoder.encode(&transmit.framing, packet.as_slice(), &mut line);
+//!     }
+//!     let mut octets = line.as_slice();
+//!     while let Some(frame) = b.decoder.next_frame(&mut octets) {
+//!         b.link.handle_input(now, frame, &mut data)?;
+//!         b.decoder.set_parameters(&b.link.receive_framing());
+//!     }
+//!     // A program waits for the line or for poll_timeout here, and looks at the events.
+//!     while let Some(event) = b.link.poll_event() {
+//!         if let LinkEvent::Ipv4Up(values) = event {
+//!             assert!(values.our_address.is_some());
+//!         }
+//!     }
+//!     ports.swap(0, 1);
+//! }
+//! # Ok::<(), ppp_lcp_ncp::link::LinkDiscard>(())
+//! ```
 
 #![no_std]
 
@@ -8,15 +65,11 @@ extern crate std;
 
 pub mod auth;
 pub mod automaton;
-pub mod ccp;
-pub mod ecp;
 pub mod framing;
 pub mod lcp;
 pub mod link;
-pub mod lqr;
 pub mod multilink;
 pub mod ncp;
-pub mod pppoe;
 pub mod vj;
 pub mod wire;
 

@@ -20,6 +20,9 @@ use subtle::ConstantTimeEq;
 /// Packets that may wait to be sent.
 const MAX_OUTBOX: usize = 8;
 
+/// The shortest time that a timer runs.
+pub(super) const SHORTEST: Duration = Duration::from_millis(1);
+
 /// What an [`Authenticator`] is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthenticatorConfig {
@@ -106,8 +109,8 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// An authenticator that has not started. Counts of zero are taken as one, and a longer name is
-    /// cut to 255 octets.
+    /// An authenticator that has not started. Counts of zero are taken as one, times below a
+    /// millisecond as a millisecond, and a longer name is cut to 255 octets.
     pub fn new(
         method: AuthMethod,
         mut config: AuthenticatorConfig,
@@ -116,6 +119,8 @@ impl Authenticator {
         config.name.truncate(super::wire::MAX_NAME);
         config.max_transmits = config.max_transmits.max(1);
         config.max_failures = config.max_failures.max(1);
+        config.timeout = config.timeout.max(SHORTEST);
+        config.rechallenge = config.rechallenge.map(|interval| interval.max(SHORTEST));
         // RFC 1994 §4.1 MUST (identifier): it changes with each challenge; it starts anywhere.
         let mut identifier = [0];
         random.fill(&mut identifier);
@@ -284,8 +289,7 @@ impl Authenticator {
             // RFC 1334 §2.2.1 MUST (repeat): the peer repeats its request when the answer is lost, and
             // gets the same answer again.
             Phase::Authenticated => {
-                let now = self.advance(now);
-                let _ = now;
+                self.advance(now);
                 if let Some((_, verdict)) = &self.verdict {
                     let again = [verdict.get(..1).unwrap_or_default(), &[identifier]].concat();
                     let again = [again, verdict.get(2..).unwrap_or_default().to_vec()].concat();

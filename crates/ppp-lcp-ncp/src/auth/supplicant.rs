@@ -1,6 +1,6 @@
 //! The side that gives a proof.
 
-use super::authenticator::hexadecimal;
+use super::authenticator::{SHORTEST, hexadecimal};
 use super::digest::chap_md5;
 use super::event::{AuthDiscard, AuthEvent, AuthFailure, AuthStats};
 use super::mschap::{MsChapV2Keys, MsChapV2Response, authenticator_response, nt_response};
@@ -99,8 +99,8 @@ pub struct Supplicant {
 }
 
 impl Supplicant {
-    /// A supplicant that has not started. A count of zero is taken as one, and a longer name is cut
-    /// to 255 octets.
+    /// A supplicant that has not started. A count of zero is taken as one, a time below a
+    /// millisecond as a millisecond, and a longer name is cut to 255 octets.
     pub fn new(
         method: AuthMethod,
         mut config: SupplicantConfig,
@@ -108,6 +108,7 @@ impl Supplicant {
     ) -> Self {
         config.name.truncate(super::wire::MAX_NAME);
         config.max_transmits = config.max_transmits.max(1);
+        config.timeout = config.timeout.max(SHORTEST);
         let mut identifier = [0];
         random.fill(&mut identifier);
         let [identifier] = identifier;
@@ -250,6 +251,24 @@ impl Supplicant {
             self.answer = Some((identifier, answer.clone()));
             self.send(answer);
             self.deadline = Some(now + self.patience());
+        }
+    }
+
+    /// Whether the proof was given, and the verdict may be told by the network phase instead: not
+    /// with MS-CHAP-V2, where the authenticator has to prove itself too.
+    pub fn awaits_indication(&self) -> bool {
+        let proved = self.proved.as_ref();
+        self.phase == Phase::Proved && proved.is_some_and(|proved| proved.mutual.is_none())
+    }
+
+    /// The authenticator has begun the network phase: it has accepted the proof, and its Success was
+    /// lost (RFC 3748 §4.2). Nothing happens when that cannot be taken for it.
+    pub fn network_phase_began(&mut self, now: Instant) {
+        self.advance(now);
+        if self.awaits_indication()
+            && let Some(proved) = self.proved.take()
+        {
+            self.succeed(proved.name, None);
         }
     }
 

@@ -500,7 +500,9 @@ impl<N: Negotiation> Endpoint<N> {
                 Judgement::Ack => {}
                 // RFC 1661 §4.6 MUST (max-failure): further Naks become Rejects.
                 Judgement::Nak(_) if gives_up_naks => rejected.extend_from_slice(option.octets),
-                Judgement::Nak(wanted) => wanted.append_to(&mut naked),
+                Judgement::Nak(wanted) | Judgement::Insist(wanted) => {
+                    wanted.append_to(&mut naked);
+                }
                 Judgement::Reject => rejected.extend_from_slice(option.octets),
             }
         }

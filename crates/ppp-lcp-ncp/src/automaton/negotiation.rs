@@ -12,6 +12,9 @@ pub enum Judgement {
     Ack,
     /// The option is negotiable, and this value would be acceptable.
     Nak(ConfigOption),
+    /// As `Nak`, but never rejected in its place when there have been many: without the option
+    /// something would go unnoticed. The limit of refusals ends it.
+    Insist(ConfigOption),
     /// The option is not known, or not negotiable here.
     Reject,
 }

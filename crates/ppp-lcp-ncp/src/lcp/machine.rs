@@ -157,6 +157,8 @@ impl Lcp {
 
     /// LCP may open.
     pub fn open(&mut self, now: Instant) {
+        self.told_looped = false;
+        self.told_refused = false;
         self.endpoint.open(now, &mut *self.random);
         self.settle(now);
     }
@@ -442,9 +444,11 @@ impl Lcp {
             self.tell_looped();
             self.endpoint.close(now, &mut *self.random);
         }
-        if negotiates && !self.told_refused && self.endpoint.negotiation().is_auth_refused() {
-            self.told_refused = true;
-            self.push_event(LcpEvent::AuthenticationRefused);
+        if negotiates && self.endpoint.negotiation().is_auth_refused() {
+            if !self.told_refused {
+                self.told_refused = true;
+                self.push_event(LcpEvent::AuthenticationRefused);
+            }
             self.endpoint.close(now, &mut *self.random);
         }
         while let Some(event) = self.endpoint.poll_event() {

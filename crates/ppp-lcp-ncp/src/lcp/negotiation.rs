@@ -94,10 +94,13 @@ impl LcpNegotiation {
 
     fn judge_magic(&self, magic: u32) -> Judgement {
         let suggested = ConfigOption::number32(LcpOptionKind::MAGIC_NUMBER.0, self.suggested_magic);
-        // RFC 1661 §6.4 MUST (zero): a magic number of zero is not accepted.
-        // RFC 1661 §6.4 MUST (own): nor is our own, which means that the line may be looped back.
-        if magic == 0 || (self.wanted.magic != 0 && magic == self.wanted.magic) {
+        if magic == 0 {
+            // RFC 1661 §6.4 MUST (zero): a magic number of zero is not accepted.
             Judgement::Nak(suggested)
+        } else if magic == self.wanted.magic {
+            // RFC 1661 §6.4 MUST (own): nor is our own, which means that the line may be looped
+            // back. A Reject that comes back to us would take the number away, and the loop with it.
+            Judgement::Insist(suggested)
         } else {
             Judgement::Ack
         }

@@ -2,7 +2,8 @@
 
 use crate::auth::{AuthDiscard, AuthFailure};
 use crate::automaton;
-use crate::lcp::{FcsAlternatives, LcpDiscard};
+use crate::framing::FramingParameters;
+use crate::lcp::LcpDiscard;
 use crate::ncp::{InterfaceIdentifier, IpcpValues};
 use crate::wire::PppProtocol;
 use alloc::vec::Vec;
@@ -181,29 +182,6 @@ pub enum SendError {
         /// Octets of information that the peer takes.
         mru: usize,
     },
-}
-
-/// What the frame of a packet may leave out, and what it has to escape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FramingParameters {
-    /// Control characters to be escaped: bit n for character n.
-    pub accm: u32,
-    /// Whether the protocol may be one octet.
-    pub protocol_field_compression: bool,
-    /// Whether the Address and Control fields may be left out.
-    pub address_and_control_field_compression: bool,
-    /// Which check sequences the receiver takes.
-    pub fcs: FcsAlternatives,
-}
-
-impl FramingParameters {
-    /// What every receiver takes: all escaped, nothing left out, 16 bits of check sequence.
-    pub const DEFAULT: Self = Self {
-        accm: u32::MAX,
-        protocol_field_compression: false,
-        address_and_control_field_compression: false,
-        fcs: FcsAlternatives::FCS_16,
-    };
 }
 
 /// A packet to send: its protocol and information are in the buffer, without Address and Control

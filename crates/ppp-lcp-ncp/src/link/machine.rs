@@ -1,16 +1,14 @@
 //! The machine.
 
 use super::config::{LinkConfig, LinkConfigError};
-use super::event::{
-    AuthRole, CloseReason, FramingParameters, LinkDiscard, LinkEvent, LinkStats, LinkTransmit,
-    Phase,
-};
+use super::event::{AuthRole, CloseReason, LinkDiscard, LinkEvent, LinkStats, LinkTransmit, Phase};
 use super::network::Networks;
 use super::timers::Timers;
 use crate::auth::{AuthEvent, AuthFailure, Authenticator, MsChapV2Keys, Secret, Supplicant};
-use crate::automaton::LayerEvent;
-use crate::lcp::{AuthMethod, Lcp, LcpEvent};
-use crate::wire::{PppPacket, PppProtocol, PppRepr};
+use crate::automaton::{LayerEvent, State};
+use crate::framing::FramingParameters;
+use crate::lcp::{AuthMethod, Lcp, LcpEvent, LcpValues};
+use crate::wire::{Code, ControlPacket, PppPacket, PppProtocol, PppRepr};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::fmt;
@@ -75,6 +73,8 @@ pub struct Link {
     /// Echo-Requests in a row without an answer.
     lost_echoes: u32,
     pub(super) timers: Timers,
+    /// Answers of authentication that go out although LCP closes behind them.
+    parting: VecDeque<(LinkTransmit, PacketBuf)>,
     /// Why LCP is being closed.
     reason: Option<CloseReason>,
     events: VecDeque<LinkEvent>,
@@ -116,6 +116,7 @@ impl Link {
             keys: None,
             lost_echoes: 0,
             timers: Timers::default(),
+            parting: VecDeque::new(),
             reason: None,
             events: VecDeque::new(),
             latest: Instant::ZERO,
@@ -123,14 +124,11 @@ impl Link {
         })
     }
 
-    /// The link may open, as soon as the line is up.
+    /// The link may open, as soon as the line is up. After [`LinkEvent::Closed`] the line has to go
+    /// down and come up again, or the peer has to begin.
     pub fn open(&mut self, now: Instant) {
         let now = self.advance(now);
-        self.reason = None;
         self.lcp.open(now);
-        if self.is_lower_layer_up && self.phase == Phase::Dead {
-            self.enter(Phase::Establish);
-        }
         self.settle(now);
     }
 
@@ -149,8 +147,6 @@ impl Link {
         }
         self.is_lower_layer_up = true;
         self.lcp.lower_up(now);
-        // RFC 1661 §3.3 MUST (dead): the link leaves the dead phase when the line comes up.
-        self.enter(Phase::Establish);
         self.settle(now);
     }
 
@@ -161,6 +157,7 @@ impl Link {
             return;
         }
         self.is_lower_layer_up = false;
+        self.parting.clear();
         self.reason.get_or_insert(CloseReason::LowerLayerDown);
         self.lcp.lower_down(now);
         self.settle(now);
@@ -216,15 +213,23 @@ impl Link {
 
     /// How network packets to the peer are to be framed now.
     pub fn framing(&self) -> FramingParameters {
+        self.framing_of(self.lcp.peers())
+    }
+
+    /// How the peer frames the packets that it sends to us now.
+    pub fn receive_framing(&self) -> FramingParameters {
+        self.framing_of(self.lcp.ours())
+    }
+
+    fn framing_of(&self, values: &LcpValues) -> FramingParameters {
         if !self.lcp.is_open() {
             return FramingParameters::DEFAULT;
         }
-        let peers = self.lcp.peers();
         FramingParameters {
-            accm: peers.accm,
-            protocol_field_compression: peers.protocol_field_compression,
-            address_and_control_field_compression: peers.address_and_control_field_compression,
-            fcs: peers.fcs,
+            accm: values.accm,
+            protocol_field_compression: values.protocol_field_compression,
+            address_and_control_field_compression: values.address_and_control_field_compression,
+            fcs: values.fcs,
         }
     }
 
@@ -279,6 +284,11 @@ impl Link {
     /// Writes the next packet, protocol and information, in place of what `out` holds. `None` when there
     /// is none.
     pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<LinkTransmit> {
+        if let Some((transmit, packet)) = self.parting.pop_front() {
+            out.reset(PacketBuf::DEFAULT_HEADROOM);
+            out.append_slice(packet.as_slice());
+            return Some(transmit);
+        }
         if self.lcp.poll_transmit(out) {
             // RFC 1662 §7.1 MUST (lcp-accm): LCP packets are escaped as if nothing had been
             // negotiated; RFC 1661 §6.5 and §6.6 leave them uncompressed too.
@@ -331,6 +341,8 @@ impl Link {
         if !self.is_lower_layer_up {
             return Err(LinkDiscard::LowerLayerDown);
         }
+        // The parts see only their own packets: a clock that runs backwards is found out here.
+        let now = self.latest.max(now);
         match protocol {
             PppProtocol::LCP => {
                 self.lcp.handle_packet(now, information)?;
@@ -341,6 +353,10 @@ impl Link {
             _ if !self.lcp.is_open() => Err(LinkDiscard::Phase(protocol, self.phase)),
             PppProtocol::PAP | PppProtocol::CHAP | PppProtocol::EAP => {
                 self.receive_authentication(now, protocol, information)?;
+                Ok(None)
+            }
+            _ if self.is_told_by(protocol, information) => {
+                self.on_network_began(now, protocol, information, data);
                 Ok(None)
             }
             // RFC 1661 §3.5 MUST (authenticate): packets of the network phase are discarded before it.
@@ -389,6 +405,45 @@ impl Link {
         Ok(())
     }
 
+    /// Whether the peer has begun the network phase while we wait for its verdict, which nobody
+    /// repeats when it is lost.
+    // RFC 3748 §4.2 MAY (indication): the network phase of the peer stands for the Success.
+    fn is_told_by(&self, protocol: PppProtocol, information: &[u8]) -> bool {
+        let is_request = || {
+            ControlPacket::parse(information)
+                .is_ok_and(|packet| packet.code() == Code::CONFIGURE_REQUEST)
+        };
+        self.phase == Phase::Authenticate
+            && self.unproved.ours
+            && !self.unproved.peer
+            && self.networks.has_control(protocol)
+            && self
+                .supplicant
+                .as_ref()
+                .is_some_and(Supplicant::awaits_indication)
+            && is_request()
+    }
+
+    fn on_network_began(
+        &mut self,
+        now: Instant,
+        protocol: PppProtocol,
+        information: &[u8],
+        data: &mut PacketBuf,
+    ) {
+        let now = self.advance(now);
+        if let Some(supplicant) = &mut self.supplicant {
+            supplicant.network_phase_began(now);
+        }
+        self.settle(now);
+        if self.phase == Phase::Network
+            && let Err(discard) = self.receive_network(now, protocol, information, data)
+        {
+            // The packet told something all the same.
+            self.stats.count(&discard);
+        }
+    }
+
     fn poll_authentication(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
         if let Some(authenticator) = &mut self.authenticator
             && authenticator.poll_transmit(out)
@@ -409,15 +464,21 @@ impl Link {
     }
 
     /// Takes in what the parts tell, until none tells anything more.
-    fn settle(&mut self, now: Instant) {
+    pub(super) fn settle(&mut self, now: Instant) {
         loop {
             if let Some(event) = self.lcp.poll_event() {
                 self.on_lcp(now, event);
             } else if let Some((role, event)) = self.poll_authentication_event() {
                 self.on_authentication(now, role, event);
             } else if !self.settle_networks(now) {
-                return;
+                break;
             }
+        }
+        // RFC 1661 §3.3 MUST (dead): the link leaves the dead phase when the line is up and LCP
+        // negotiates.
+        if self.phase == Phase::Dead && self.is_lower_layer_up && negotiates(self.lcp.state()) {
+            self.reason = None;
+            self.enter(Phase::Establish);
         }
     }
 
@@ -426,12 +487,15 @@ impl Link {
             LcpEvent::Layer(LayerEvent::Up) => self.begin_authentication(now),
             LcpEvent::Layer(LayerEvent::Down) => {
                 self.leave_network(now);
-                self.enter(if self.lcp.state().runs_restart_timer() {
-                    Phase::Establish
+                if negotiates(self.lcp.state()) {
+                    self.enter(Phase::Establish);
                 } else {
-                    Phase::Terminate
-                });
+                    // Where the reason is not ours, it is the peer's.
+                    self.reason.get_or_insert(CloseReason::PeerTerminated);
+                    self.enter(Phase::Terminate);
+                }
             }
+            LcpEvent::Layer(LayerEvent::Finished) if self.phase == Phase::Dead => {}
             LcpEvent::Layer(LayerEvent::Finished) => {
                 self.reason.get_or_insert(CloseReason::NoAnswer);
                 self.finish();
@@ -456,6 +520,11 @@ impl Link {
 
     fn begin_authentication(&mut self, now: Instant) {
         let (peers, ours) = (self.lcp.ours().auth, self.lcp.peers().auth);
+        if peers.is_none() && !self.config.lcp.require_auth.is_empty() {
+            self.end(now, CloseReason::AuthenticationRefused);
+            return;
+        }
+        self.reason = None;
         self.authenticator = peers.map(|method| self.new_authenticator(method));
         self.supplicant = ours.map(|method| self.new_supplicant(method));
         self.unproved = Unproved {
@@ -523,6 +592,7 @@ impl Link {
 
     fn authenticated(&mut self, now: Instant) {
         if self.config.hold_network {
+            self.enter(Phase::Authenticate);
             self.held = true;
         } else {
             self.begin_network(now);
@@ -568,7 +638,24 @@ impl Link {
         }
         self.reason.get_or_insert(reason);
         self.enter(Phase::Terminate);
+        self.part();
         self.lcp.close(now);
+    }
+
+    /// Keeps the verdict that the authenticator still has to send: the peer is to learn why.
+    fn part(&mut self) {
+        let framing = self.framing();
+        let Some(authenticator) = &mut self.authenticator else {
+            return;
+        };
+        let protocol = authenticator.method().protocol();
+        let mut packet = PacketBuf::new();
+        while authenticator.poll_transmit(&mut packet) {
+            PppRepr::new(protocol).emit(&mut packet);
+            let transmit = LinkTransmit { framing, protocol };
+            self.parting
+                .push_back((transmit, core::mem::take(&mut packet)));
+        }
     }
 
     fn finish(&mut self) {
@@ -600,6 +687,14 @@ impl Link {
         self.latest = self.latest.max(now);
         self.latest
     }
+}
+
+/// Whether LCP talks about its options.
+const fn negotiates(state: State) -> bool {
+    matches!(
+        state,
+        State::ReqSent | State::AckRcvd | State::AckSent | State::Opened
+    )
 }
 
 fn failed(role: AuthRole, failure: AuthFailure) -> CloseReason {

@@ -18,7 +18,6 @@ mod timers;
 
 pub use config::{LinkConfig, LinkConfigError};
 pub use event::{
-    AuthRole, CloseReason, FramingParameters, LinkDiscard, LinkEvent, LinkStats, LinkTransmit,
-    Phase, SendError,
+    AuthRole, CloseReason, LinkDiscard, LinkEvent, LinkStats, LinkTransmit, Phase, SendError,
 };
 pub use machine::Link;

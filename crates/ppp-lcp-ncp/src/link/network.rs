@@ -15,6 +15,24 @@ use packet_buffer::{Instant, PacketBuf, RandomSource};
 pub(super) struct Networks {
     ipcp: Option<Ipcp>,
     ipv6cp: Option<Ipv6cp>,
+    ipv4: Use,
+    ipv6: Use,
+}
+
+/// How a network protocol is used.
+#[derive(Debug, Clone, Copy)]
+struct Use {
+    /// Whether it opens with the network phase.
+    wanted: bool,
+    /// Whether it was told to be up.
+    told: bool,
+}
+
+impl Use {
+    const DEFAULT: Self = Self {
+        wanted: true,
+        told: false,
+    };
 }
 
 impl Networks {
@@ -36,18 +54,36 @@ impl Networks {
             }
             None => None,
         };
-        Ok(Self { ipcp, ipv6cp })
+        Ok(Self {
+            ipcp,
+            ipv6cp,
+            ipv4: Use::DEFAULT,
+            ipv6: Use::DEFAULT,
+        })
+    }
+
+    /// Whether the protocol is a network control protocol that is configured.
+    pub(super) const fn has_control(&self, protocol: PppProtocol) -> bool {
+        match protocol {
+            PppProtocol::IPCP => self.ipcp.is_some(),
+            PppProtocol::IPV6CP => self.ipv6cp.is_some(),
+            _ => false,
+        }
     }
 
     pub(super) fn begin(&mut self, now: Instant, mru: usize) {
         if let Some(ipcp) = &mut self.ipcp {
             ipcp.set_peer_limit(mru);
-            ipcp.open(now);
+            if self.ipv4.wanted {
+                ipcp.open(now);
+            }
             ipcp.lower_up(now);
         }
         if let Some(ipv6cp) = &mut self.ipv6cp {
             ipv6cp.set_peer_limit(mru);
-            ipv6cp.open(now);
+            if self.ipv6.wanted {
+                ipv6cp.open(now);
+            }
             ipv6cp.lower_up(now);
         }
     }
@@ -163,35 +199,41 @@ impl Link {
     // RFC 1661 §3.6 MUST (ncp): each network control protocol is opened and closed for itself.
     pub fn close_ipv4(&mut self, now: Instant) {
         let now = self.advance(now);
+        self.networks.ipv4.wanted = false;
         if let Some(ipcp) = &mut self.networks.ipcp {
             ipcp.close(now);
         }
-        while self.settle_networks(now) {}
+        self.settle(now);
     }
 
     /// Opens IPv4 again.
     pub fn open_ipv4(&mut self, now: Instant) {
         let now = self.advance(now);
+        self.networks.ipv4.wanted = true;
         if let Some(ipcp) = &mut self.networks.ipcp {
             ipcp.open(now);
         }
+        self.settle(now);
     }
 
     /// Ends IPv6 alone; LCP and IPv4 stay.
     pub fn close_ipv6(&mut self, now: Instant) {
         let now = self.advance(now);
+        self.networks.ipv6.wanted = false;
         if let Some(ipv6cp) = &mut self.networks.ipv6cp {
             ipv6cp.close(now);
         }
-        while self.settle_networks(now) {}
+        self.settle(now);
     }
 
     /// Opens IPv6 again.
     pub fn open_ipv6(&mut self, now: Instant) {
         let now = self.advance(now);
+        self.networks.ipv6.wanted = true;
         if let Some(ipv6cp) = &mut self.networks.ipv6cp {
             ipv6cp.open(now);
         }
+        self.settle(now);
     }
 
     /// Makes a PPP packet of a network packet: the protocol goes in front of what `packet` holds.
@@ -290,11 +332,16 @@ impl Link {
         let values = *ipcp.negotiation().values();
         match event {
             LayerEvent::Up if ipcp.negotiation().is_complete() => {
+                self.networks.ipv4.told = true;
                 self.push_event(LinkEvent::Ipv4Up(values));
             }
             // Without addresses there is no IPv4.
             LayerEvent::Up => ipcp.close(now),
-            LayerEvent::Down => self.push_event(LinkEvent::Ipv4Down),
+            LayerEvent::Down => {
+                if core::mem::take(&mut self.networks.ipv4.told) {
+                    self.push_event(LinkEvent::Ipv4Down);
+                }
+            }
             LayerEvent::Finished => self.network_finished(now),
             LayerEvent::Started | LayerEvent::NotConverged => {}
         }
@@ -307,10 +354,15 @@ impl Link {
         let negotiation = ipv6cp.negotiation();
         match (event, negotiation.ours(), negotiation.peers()) {
             (LayerEvent::Up, Some(ours), Some(peers)) => {
+                self.networks.ipv6.told = true;
                 self.push_event(LinkEvent::Ipv6Up { ours, peers });
             }
             (LayerEvent::Up, ..) => ipv6cp.close(now),
-            (LayerEvent::Down, ..) => self.push_event(LinkEvent::Ipv6Down),
+            (LayerEvent::Down, ..) => {
+                if core::mem::take(&mut self.networks.ipv6.told) {
+                    self.push_event(LinkEvent::Ipv6Down);
+                }
+            }
             (LayerEvent::Finished, ..) => self.network_finished(now),
             (LayerEvent::Started | LayerEvent::NotConverged, ..) => {}
         }

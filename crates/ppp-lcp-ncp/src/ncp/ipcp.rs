@@ -191,6 +191,7 @@ impl IpcpNegotiation {
         }
     }
 
+    // RFC 1877 §1 MUST (servers): the peer uses the server that it is told, or none.
     fn judge_server(&self, kind: IpcpOptionKind, data: &[u8]) -> Judgement {
         match self.server_for(kind) {
             Some(server) if address(data) == Some(server) => Judgement::Ack,

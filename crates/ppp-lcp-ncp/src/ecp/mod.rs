@@ -1,1 +1,0 @@
-//! The Encryption Control Protocol (RFC 1968) and its transforms.

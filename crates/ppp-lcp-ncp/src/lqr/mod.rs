@@ -1,1 +1,0 @@
-//! Link quality monitoring (RFC 1989).
