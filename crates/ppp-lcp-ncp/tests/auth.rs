@@ -214,6 +214,7 @@ mod vectors {
 mod both_sides {
     use super::*;
 
+    // RFC 1994 §4.1 MUST (respond): each challenge gets a response, and the right one succeeds.
     #[test]
     fn the_same_secret_succeeds_by_every_method() {
         for method in METHODS {
@@ -247,6 +248,7 @@ mod both_sides {
         assert_eq!((a.1, b.1), (true, false));
     }
 
+    // RFC 1994 §4.2 SHOULD (terminate): after a Failure the authenticator has failed, and the link ends.
     #[test]
     fn a_wrong_secret_and_an_unknown_name_fail_alike() {
         for method in METHODS {
@@ -272,6 +274,7 @@ mod both_sides {
         }
     }
 
+    // RFC 2759 §5 MUST: a Success without the proof, or with a wrong one, ends it.
     #[test]
     fn an_authenticator_that_does_not_know_the_password_is_found_out() {
         let mut pair = Pair::new(AuthMethod::MsChapV2, Some("kiwi"), Some("kiwi"));
@@ -321,6 +324,7 @@ mod both_sides {
         }
     }
 
+    // RFC 1334 §2.2.1 MUST (repeat): requests are repeated, and answered again.
     #[test]
     fn lost_packets_are_sent_again() {
         for method in METHODS {
@@ -424,6 +428,239 @@ mod both_sides {
         pair.run(Duration::from_secs(100));
         assert_eq!(failures(&pair.events.0), [&AuthFailure::WrongProof]);
         assert!(!pair.authenticator.is_authenticated());
+    }
+}
+
+mod packets {
+    use super::*;
+    use ppp_lcp_ncp::auth::MsChapV2Response;
+
+    fn authenticator(method: AuthMethod, seed: u64) -> (Authenticator, Vec<u8>) {
+        let mut authenticator = Authenticator::new(
+            method,
+            AuthenticatorConfig::default(),
+            Box::new(SeededRandom::new(seed)),
+        );
+        authenticator.start(Instant::ZERO);
+        let first = next(|out| authenticator.poll_transmit(out)).unwrap();
+        (authenticator, first)
+    }
+
+    fn next(mut poll: impl FnMut(&mut PacketBuf) -> bool) -> Option<Vec<u8>> {
+        let mut packet = PacketBuf::new();
+        poll(&mut packet).then(|| packet.as_slice().to_vec())
+    }
+
+    // RFC 1994 §2.3 MUST (unique): no challenge comes twice.
+    // RFC 1994 §4.1 MUST (identifier): nor does an identifier follow itself.
+    #[test]
+    fn challenges_are_new() {
+        let config = AuthenticatorConfig {
+            rechallenge: Some(Duration::from_secs(1)),
+            ..AuthenticatorConfig::default()
+        };
+        let random = Box::new(SeededRandom::new(1));
+        let mut authenticator = Authenticator::new(AuthMethod::ChapMd5, config, random);
+        let secret = Secret::from("kiwi");
+        let mut now = Instant::ZERO;
+        authenticator.start(now);
+        let mut seen: Vec<(u8, Vec<u8>)> = Vec::new();
+        for _ in 0..50 {
+            let packet = next(|out| authenticator.poll_transmit(out)).unwrap();
+            let Ok(ChapPacket::Challenge {
+                identifier, value, ..
+            }) = ChapPacket::parse(&packet)
+            else {
+                panic!("not a challenge");
+            };
+            assert_eq!(value.len(), 16);
+            assert!(seen.iter().all(|(_, other)| other != value));
+            assert_ne!(seen.last().map(|(last, _)| *last), Some(identifier));
+            seen.push((identifier, value.to_vec()));
+            let response = ChapPacket::Response {
+                identifier,
+                value: &chap_md5(identifier, &secret, value),
+                name: b"alice",
+            };
+            authenticator
+                .handle_packet(now, &response.to_octets())
+                .unwrap();
+            authenticator.provide_secret(now, Some(&secret));
+            assert!(authenticator.is_authenticated());
+            assert!(next(|out| authenticator.poll_transmit(out)).is_some());
+            now = authenticator.poll_timeout().unwrap();
+            authenticator.handle_timeout(now);
+        }
+    }
+
+    // RFC 1994 §4.1 MUST (value): none is not a value.
+    #[test]
+    fn empty_values_are_refused() {
+        for code in [1, 2] {
+            let packet = [code, 1, 0, 6, 0, b'x'];
+            assert!(ChapPacket::parse(&packet).is_err(), "{code}");
+        }
+    }
+
+    // RFC 2759 §4 MUST (zero): what is reserved, and the flags.
+    #[test]
+    fn the_reserved_octets_are_zero() {
+        let response = MsChapV2Response {
+            peer_challenge: [0xff; 16],
+            nt_response: [0xee; 24],
+        };
+        let octets = response.to_octets();
+        assert_eq!(octets[16..24], [0; 8]);
+        assert_eq!(octets[48], 0);
+        assert_eq!(MsChapV2Response::parse(&octets), Ok(response));
+    }
+
+    // RFC 2759 §6 MUST: error 691, no other try, a challenge, version 3 and a message.
+    // RFC 2759 §5 MUST: the proof has forty upper-case digits.
+    #[test]
+    fn verdicts_of_ms_chap() {
+        for (theirs, is_right) in [("kiwi", true), ("melon", false)] {
+            let (mut authenticator, challenge) = authenticator(AuthMethod::MsChapV2, 1);
+            let config = SupplicantConfig {
+                name: b"alice".to_vec(),
+                ..SupplicantConfig::default()
+            };
+            let random = Box::new(SeededRandom::new(2));
+            let mut supplicant = Supplicant::new(AuthMethod::MsChapV2, config, random);
+            supplicant.start(Instant::ZERO);
+            supplicant
+                .handle_packet(Instant::ZERO, &challenge, None)
+                .unwrap();
+            supplicant.provide_secret(Instant::ZERO, Some(&Secret::from("kiwi")));
+            let response = next(|out| supplicant.poll_transmit(out)).unwrap();
+            authenticator
+                .handle_packet(Instant::ZERO, &response)
+                .unwrap();
+            authenticator.provide_secret(Instant::ZERO, Some(&Secret::from(theirs)));
+            let verdict = next(|out| authenticator.poll_transmit(out)).unwrap();
+            match ChapPacket::parse(&verdict).unwrap() {
+                ChapPacket::Success { message, .. } => {
+                    assert!(is_right);
+                    let (proof, rest) = message.strip_prefix(b"S=").unwrap().split_at(40);
+                    let is_digit = |octet: &u8| matches!(octet, b'0'..=b'9' | b'A'..=b'F');
+                    assert!(proof.iter().all(is_digit));
+                    assert!(rest.starts_with(b" M="));
+                }
+                ChapPacket::Failure { message, .. } => {
+                    assert!(!is_right);
+                    let text = core::str::from_utf8(message).unwrap();
+                    let fields: Vec<&str> = text.splitn(5, ' ').collect();
+                    assert_eq!(fields[..2], ["E=691", "R=0"]);
+                    assert_eq!(fields[2].len(), 2 + 32);
+                    assert_eq!(fields[3], "V=3");
+                    assert!(fields[4].starts_with("M="));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn eap_supplicant() -> Supplicant {
+        let config = SupplicantConfig {
+            name: b"alice".to_vec(),
+            ..SupplicantConfig::default()
+        };
+        let random = Box::new(SeededRandom::new(2));
+        let mut supplicant = Supplicant::new(AuthMethod::Eap, config, random);
+        supplicant.start(Instant::ZERO);
+        supplicant
+    }
+
+    // RFC 3748 §4.1 MUST (duplicate): each repetition gets the response that the first got.
+    // RFC 3748 §5.2 MUST: a Notification gets one too.
+    #[test]
+    fn repeated_requests_get_the_same_response() {
+        let mut supplicant = eap_supplicant();
+        for kind in [EapType::IDENTITY, EapType::NOTIFICATION, EapType(13)] {
+            let identifier = kind.0;
+            let request = EapPacket::Request {
+                identifier,
+                kind,
+                data: b"text",
+            }
+            .to_octets();
+            supplicant
+                .handle_packet(Instant::ZERO, &request, None)
+                .unwrap();
+            let first = next(|out| supplicant.poll_transmit(out)).unwrap();
+            let Ok(EapPacket::Response {
+                identifier: copied, ..
+            }) = EapPacket::parse(&first)
+            else {
+                panic!("not a response");
+            };
+            assert_eq!(copied, identifier);
+            for _ in 0..3 {
+                supplicant
+                    .handle_packet(Instant::ZERO, &request, None)
+                    .unwrap();
+                assert_eq!(
+                    next(|out| supplicant.poll_transmit(out)),
+                    Some(first.clone())
+                );
+            }
+        }
+    }
+
+    // RFC 3748 §4.1 MUST (identifier): the response to another request is discarded.
+    #[test]
+    fn responses_have_to_match() {
+        let (mut authenticator, request) = authenticator(AuthMethod::Eap, 1);
+        let (kind, data) = (EapType::IDENTITY, &b"alice"[..]);
+        let identifier = request[1].wrapping_add(1);
+        let response = EapPacket::Response {
+            identifier,
+            kind,
+            data,
+        }
+        .to_octets();
+        let result = authenticator.handle_packet(Instant::ZERO, &response);
+        let expected = request[1];
+        assert_eq!(
+            result,
+            Err(AuthDiscard::Identifier {
+                found: identifier,
+                expected
+            })
+        );
+        assert!(next(|out| authenticator.poll_transmit(out)).is_none());
+    }
+
+    // RFC 3748 §4.2 MUST (length): four octets, and no more.
+    #[test]
+    fn success_and_failure_have_no_data() {
+        for code in [3, 4] {
+            assert!(EapPacket::parse(&[code, 1, 0, 4]).is_ok());
+            assert!(EapPacket::parse(&[code, 1, 0, 4, 0]).is_ok(), "padding");
+            assert!(EapPacket::parse(&[code, 1, 0, 5, 0]).is_err());
+        }
+    }
+
+    // RFC 3748 §4.2 MAY (indication): the network phase tells what the lost Success would have.
+    #[test]
+    fn the_network_phase_stands_for_a_lost_success() {
+        for method in METHODS {
+            let mut pair = Pair::new(method, Some("kiwi"), Some("kiwi"));
+            pair.supplicant.network_phase_began(pair.now);
+            assert!(!pair.supplicant.is_accepted(), "nothing was proved yet");
+            // The verdict is lost: the second packet of PAP, the third of CHAP, the fifth of EAP.
+            pair.loses = match method {
+                AuthMethod::Pap => |n| n == 2,
+                AuthMethod::Eap => |n| n == 5,
+                _ => |n| n == 3,
+            };
+            pair.start();
+            assert!(pair.authenticator.is_authenticated() && !pair.supplicant.is_accepted());
+            pair.supplicant.network_phase_began(pair.now);
+            // With MS-CHAP-V2 the authenticator owes a proof as well.
+            let believed = method != AuthMethod::MsChapV2;
+            assert_eq!(pair.supplicant.is_accepted(), believed, "{method}");
+        }
     }
 }
 
@@ -564,6 +801,7 @@ mod attacks {
         assert_eq!(pair.authenticator.stats().failed, 3);
     }
 
+    // RFC 3748 §5.3.1 MUST (desired): the Nak names MD5-Challenge.
     #[test]
     fn an_unknown_eap_method_is_answered_with_the_one_that_would_do() {
         let mut pair = Pair::new(AuthMethod::Eap, Some("kiwi"), Some("kiwi"));

@@ -402,10 +402,10 @@ proptest! {
             });
             segment.flags = TcpFlags::ACK;
             if bits[5] {
-                segment.flags = segment.flags | TcpFlags::PSH;
+                segment.flags |= TcpFlags::PSH;
             }
             if bits[6] {
-                segment.flags = segment.flags | TcpFlags::URG;
+                segment.flags |= TcpFlags::URG;
                 segment.urgent = numbers[0] as u16;
             }
             segment.data = vec![port as u8; data];

@@ -7,13 +7,15 @@
     reason = "tests"
 )]
 
+extern crate alloc;
+
+use alloc::collections::VecDeque;
 use core::time::Duration;
 use packet_buffer::{Instant, PacketBuf};
 use ppp_lcp_ncp::multilink::{
     FragmentHeader, Fragmenter, MemberLink, Reassembler, ReassemblerConfig, ReassemblyDiscard,
 };
 use proptest::prelude::*;
-use std::collections::VecDeque;
 use testkit::SeededRandom;
 
 const LINKS: [MemberLink; 3] = [
