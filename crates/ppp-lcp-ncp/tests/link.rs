@@ -647,6 +647,25 @@ mod timers {
         assert_eq!(pair.ends[0].poll_timeout(), None);
     }
 
+    // RFC 1661 §5.6 SHOULD (stop): who does not know echoes is not asked, nor taken for dead.
+    #[test]
+    fn a_peer_without_echoes_is_not_given_up() {
+        let echoes = LinkConfig {
+            echo_interval: Some(10 * SECOND),
+            echo_failures: 3,
+            ..config(1)
+        };
+        let mut pair = Pair::opened(echoes, config(2));
+        let mut data = PacketBuf::new();
+        let reject = [0xc0, 0x21, 7, 1, 0, 12, 9, 1, 0, 8, 0, 0, 0, 0];
+        let result = pair.ends[0].handle_input(pair.now, &reject, &mut data);
+        assert_eq!(result, Ok(None));
+        pair.cut = true;
+        pair.run(1000 * SECOND);
+        assert_eq!(pair.phases(), [Phase::Network; 2]);
+        assert_eq!(pair.ends[0].stats().echo_requests, 0);
+    }
+
     #[test]
     fn an_idle_link_closes() {
         let idle = LinkConfig {

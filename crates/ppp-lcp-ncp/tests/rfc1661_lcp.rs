@@ -773,6 +773,51 @@ mod section_6_5 {
     }
 }
 
+mod round_trips {
+    use super::*;
+    use ppp_lcp_ncp::wire::{ConfigOption, ConfigOptions, ControlRepr};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn packets(
+            protocol: u16,
+            code: u8,
+            identifier: u8,
+            data in prop::collection::vec(any::<u8>(), 0..100),
+            padding in prop::collection::vec(any::<u8>(), 0..10),
+            compress_protocol: bool,
+            address_and_control: bool,
+        ) {
+            let protocol = PppProtocol(protocol | 1);
+            prop_assume!(protocol.is_valid() && protocol.0 != 0x00ff);
+            let mut out = PacketBuf::from(&data[..]);
+            ControlRepr { code: Code(code), identifier }.emit(&mut out).unwrap();
+            out.append_slice(&padding);
+            PppRepr { protocol, compress_protocol, address_and_control }.emit(&mut out);
+            let packet = PppPacket::parse(out.as_slice()).unwrap();
+            prop_assert_eq!(packet.protocol(), protocol);
+            let control = ControlPacket::parse(packet.information()).unwrap();
+            prop_assert_eq!((control.code(), control.identifier()), (Code(code), identifier));
+            prop_assert_eq!(control.data(), &data[..]);
+        }
+
+        #[test]
+        fn options(
+            all in prop::collection::vec((any::<u8>(), prop::collection::vec(any::<u8>(), 0..33)), 0..10),
+        ) {
+            let mut out = PacketBuf::new();
+            for (kind, data) in &all {
+                ConfigOption::new(*kind, data).unwrap().append_to(&mut out);
+            }
+            let read = ConfigOptions::parse(out.as_slice()).unwrap();
+            let read: Vec<(u8, Vec<u8>)> =
+                read.iter().map(|option| (option.kind, option.data.to_vec())).collect();
+            prop_assert_eq!(read, all);
+        }
+    }
+}
+
 mod configuration {
     use super::*;
 

@@ -126,6 +126,8 @@ pub struct Lcp {
     random: Box<dyn RandomSource + Send>,
     /// The Echo-Request that waits for an answer.
     echo: Option<u8>,
+    /// The peer does not know Echo-Requests.
+    echo_refused: bool,
     told_looped: bool,
     told_refused: bool,
     events: VecDeque<LcpEvent>,
@@ -148,6 +150,7 @@ impl Lcp {
             endpoint,
             random,
             echo: None,
+            echo_refused: false,
             told_looped: false,
             told_refused: false,
             events: VecDeque::new(),
@@ -223,7 +226,10 @@ impl Lcp {
             .endpoint
             .handle_packet(now, information, &mut *self.random)?;
         let result = match received {
-            Received::Done => Ok(()),
+            Received::Done => {
+                self.note_code_reject(information);
+                Ok(())
+            }
             Received::Own(packet) => self.handle_own(now, &packet),
         };
         match result {
@@ -255,8 +261,12 @@ impl Lcp {
         self.endpoint.send_own(Code::PROTOCOL_REJECT, &data);
     }
 
-    /// Asks for an echo; the answer is an [`LcpEvent::EchoReply`]. `None` when LCP is not open.
+    /// Asks for an echo; the answer is an [`LcpEvent::EchoReply`]. `None` when LCP is not open, or the
+    /// peer has rejected the code: nothing can be said of its silence then.
     pub fn send_echo_request(&mut self) -> Option<u8> {
+        if self.echo_refused {
+            return None;
+        }
         let identifier = self.send_with_magic(Code::ECHO_REQUEST, &[])?;
         self.echo = Some(identifier);
         Some(identifier)
@@ -383,6 +393,19 @@ impl Lcp {
         }
     }
 
+    /// A Code-Reject that can be tolerated means that the code is used no longer.
+    // RFC 1661 §5.6 SHOULD (stop): a rejected code is not sent again.
+    fn note_code_reject(&mut self, information: &[u8]) {
+        let Ok(packet) = ControlPacket::parse(information) else {
+            return;
+        };
+        let rejected = packet.data().first().copied().map(Code);
+        if packet.code() == Code::CODE_REJECT && rejected == Some(Code::ECHO_REQUEST) {
+            self.echo_refused = true;
+            self.echo = None;
+        }
+    }
+
     fn on_protocol_reject(
         &mut self,
         now: Instant,
@@ -458,6 +481,7 @@ impl Lcp {
             }
             if event == LayerEvent::Down {
                 self.echo = None;
+                self.echo_refused = false;
             }
             self.push_event(LcpEvent::Layer(event));
         }

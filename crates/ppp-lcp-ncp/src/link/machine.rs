@@ -625,6 +625,8 @@ impl Link {
         if self.lcp.send_echo_request().is_some() {
             self.stats.echo_requests += 1;
             self.lost_echoes += 1;
+        } else {
+            self.lost_echoes = 0;
         }
         self.timers.echo = self.config.echo_interval.map(|interval| now + interval);
     }
