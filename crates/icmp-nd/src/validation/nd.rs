@@ -123,8 +123,7 @@ pub fn nd<'a>(
         return Err(NdError::SourceMulticast(source));
     }
     check_addresses(&message, source, destination)?;
-    let options = message.options().as_tlv_list().iter();
-    if options.take(limits.options.saturating_add(1)).count() > limits.options {
+    if message.options().count() > limits.options {
         return Err(NdError::TooManyOptions);
     }
     Ok(ValidNd {
@@ -142,9 +141,8 @@ fn check_addresses(
 ) -> Result<(), NdError> {
     let check = |holds: bool, error: NdError| if holds { Ok(()) } else { Err(error) };
     let has_source_address = || {
-        let options = message.options().as_tlv_list();
         let kind = NdOptionKind::SOURCE_LINK_LAYER_ADDRESS;
-        options.find(kind.0).is_some()
+        message.options().find(kind).is_some()
     };
     match message {
         NdMessage::RouterSolicitation(_) => {

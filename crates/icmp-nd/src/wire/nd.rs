@@ -540,6 +540,7 @@ impl NdRepr {
     /// With the packet unchanged: what an option says ([`NdOptionRepr::wire_len`]); unaligned, when what
     /// the packet holds is not a multiple of eight octets; too long, when the message would exceed
     /// 65535 octets.
+    #[inline]
     pub fn emit(
         &self,
         options: &[NdOptionRepr<'_>],
@@ -643,10 +644,12 @@ impl RouterAdvertisementRepr {
             | u8::from(self.other_configuration) << 6
             | u8::from(self.home_agent) << 5
             | preference.to_flags();
-        writer.u8(self.cur_hop_limit);
-        writer.u8(flags);
-        writer.u16(self.router_lifetime);
-        writer.u32(self.reachable_time);
-        writer.u32(self.retrans_timer);
+        let mut octets = [0; 12];
+        octets[0] = self.cur_hop_limit;
+        octets[1] = flags;
+        octets[2..4].copy_from_slice(&self.router_lifetime.to_be_bytes());
+        octets[4..8].copy_from_slice(&self.reachable_time.to_be_bytes());
+        octets[8..].copy_from_slice(&self.retrans_timer.to_be_bytes());
+        writer.put(&octets);
     }
 }

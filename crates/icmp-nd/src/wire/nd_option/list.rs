@@ -5,17 +5,17 @@ use super::{
     RouteInformation,
 };
 use crate::wire::DomainNameRef;
-use byteorder::{ByteOrder, NetworkEndian};
 use core::net::Ipv6Addr;
 use packet_buffer::ParseError;
-use packet_buffer::tlv::{Tlv, TlvFormat, TlvIter, TlvList};
+use packet_buffer::tlv::{Tlv, TlvFormat, TlvList};
 use packet_buffer::wire::MacAddr;
 
 /// The options of a message. The walk was checked; each option is read when the iterator comes to
 /// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NdOptions<'a> {
-    list: TlvList<'a>,
+    /// Whole options, none of length 0.
+    octets: &'a [u8],
 }
 
 impl<'a> NdOptions<'a> {
@@ -27,28 +27,59 @@ impl<'a> NdOptions<'a> {
     // RFC 4861 §4.6 MUST (length-zero): a packet that contains such an option is discarded.
     #[inline]
     pub fn parse(octets: &'a [u8], offset: usize) -> Result<Self, ParseError> {
-        let list = TlvList::parse(&TlvFormat::NEIGHBOR_DISCOVERY, octets, offset)?;
-        Ok(Self { list })
+        // The shared walk, for one format known to the compiler; what is wrong the shared walk says.
+        let mut rest = octets;
+        while let Some((_, after)) = split_option(rest) {
+            rest = after;
+        }
+        if !rest.is_empty() {
+            TlvList::parse(&TlvFormat::NEIGHBOR_DISCOVERY, octets, offset)?;
+        }
+        Ok(Self { octets })
     }
 
     /// The options in wire order, unknown, repeated and invalid ones included.
     #[inline]
     pub fn iter(&self) -> NdOptionIter<'a> {
-        NdOptionIter {
-            list: self.list.iter(),
-        }
+        NdOptionIter { rest: self.octets }
     }
 
     /// The options as types and octets, not interpreted.
-    #[inline]
     pub fn as_tlv_list(&self) -> TlvList<'a> {
-        self.list
+        let format = &TlvFormat::NEIGHBOR_DISCOVERY;
+        // It was checked already.
+        TlvList::parse(format, self.octets, 0).unwrap_or(TlvList::empty(format))
+    }
+
+    /// The first option of type `kind`, not interpreted.
+    #[inline]
+    pub(crate) fn find(&self, kind: NdOptionKind) -> Option<Tlv<'a>> {
+        let mut rest = self.octets;
+        while let Some((option, after)) = split_option(rest) {
+            if option.kind == kind.0 {
+                return Some(option);
+            }
+            rest = after;
+        }
+        None
+    }
+
+    /// How many options there are.
+    #[inline]
+    pub(crate) fn count(&self) -> usize {
+        let mut rest = self.octets;
+        let mut count = 0;
+        while let Some((_, after)) = split_option(rest) {
+            count += 1;
+            rest = after;
+        }
+        count
     }
 
     /// Whether there are none.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.octets.is_empty()
     }
 
     /// The address in the first source link-layer address option, when it is one of Ethernet's.
@@ -65,7 +96,7 @@ impl<'a> NdOptions<'a> {
 
     #[inline]
     fn mac(&self, kind: NdOptionKind) -> Option<MacAddr> {
-        let option = self.list.find(kind.0)?;
+        let option = self.find(kind)?;
         LinkLayerAddress {
             octets: option.data,
         }
@@ -75,9 +106,7 @@ impl<'a> NdOptions<'a> {
     /// The first nonce.
     #[inline]
     pub fn nonce(&self) -> Option<&'a [u8]> {
-        self.list
-            .find(NdOptionKind::NONCE.0)
-            .map(|option| option.data)
+        self.find(NdOptionKind::NONCE).map(|option| option.data)
     }
 }
 
@@ -102,7 +131,7 @@ impl<'a> IntoIterator for &NdOptions<'a> {
 /// Iterator over the options of a message.
 #[derive(Debug, Clone)]
 pub struct NdOptionIter<'a> {
-    list: TlvIter<'a>,
+    rest: &'a [u8],
 }
 
 impl<'a> Iterator for NdOptionIter<'a> {
@@ -110,11 +139,30 @@ impl<'a> Iterator for NdOptionIter<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<NdOption<'a>> {
-        self.list.next().map(NdOption::read)
+        let (option, after) = split_option(self.rest)?;
+        self.rest = after;
+        Some(NdOption::read(option))
     }
 }
 
 impl core::iter::FusedIterator for NdOptionIter<'_> {}
+
+/// The option at the start of `octets`, and what follows it; `None` where there is no whole one.
+#[inline(always)]
+fn split_option(octets: &[u8]) -> Option<(Tlv<'_>, &[u8])> {
+    let &[kind, units, ..] = octets else {
+        return None;
+    };
+    let (option, after) = octets.split_at_checked(usize::from(units) * 8)?;
+    // An option of length 0 has no octets, and so no data.
+    let data = option.get(2..)?;
+    let option = Tlv {
+        kind,
+        data,
+        octets: option,
+    };
+    Some((option, after))
+}
 
 /// A link-layer address as an option carries it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -258,32 +306,44 @@ pub enum NdOption<'a> {
 
 impl<'a> NdOption<'a> {
     /// Reads one option, whose length was checked by the walk.
-    #[inline]
+    #[inline(always)]
     fn read(option: Tlv<'a>) -> Self {
+        let octets = option.data;
+        match (NdOptionKind(option.kind), octets) {
+            (NdOptionKind::SOURCE_LINK_LAYER_ADDRESS, _) => {
+                Self::SourceLinkLayerAddress(LinkLayerAddress { octets })
+            }
+            (NdOptionKind::TARGET_LINK_LAYER_ADDRESS, _) => {
+                Self::TargetLinkLayerAddress(LinkLayerAddress { octets })
+            }
+            (NdOptionKind::MTU, &[_, _, a, b, c, d]) => Self::Mtu(u32::from_be_bytes([a, b, c, d])),
+            (NdOptionKind::PREFIX_INFORMATION, _) => match PrefixInformation::read(octets) {
+                Ok(prefix) => Self::PrefixInformation(prefix),
+                Err(error) => Self::invalid(option, error),
+            },
+            _ => Self::read_other(option),
+        }
+    }
+
+    #[cold]
+    fn invalid(option: Tlv<'a>, error: NdOptionError) -> Self {
+        Self::Invalid(InvalidNdOption {
+            kind: NdOptionKind(option.kind),
+            error,
+            option,
+        })
+    }
+
+    /// Reads an option that most messages do not have.
+    fn read_other(option: Tlv<'a>) -> Self {
         let data = option.data;
         let kind = NdOptionKind(option.kind);
         let read = match kind {
-            NdOptionKind::SOURCE_LINK_LAYER_ADDRESS => {
-                Ok(Self::SourceLinkLayerAddress(LinkLayerAddress {
-                    octets: data,
-                }))
-            }
-            NdOptionKind::TARGET_LINK_LAYER_ADDRESS => {
-                Ok(Self::TargetLinkLayerAddress(LinkLayerAddress {
-                    octets: data,
-                }))
-            }
-            NdOptionKind::PREFIX_INFORMATION => {
-                PrefixInformation::read(data).map(Self::PrefixInformation)
-            }
             NdOptionKind::REDIRECTED_HEADER => match data.split_at_checked(6) {
                 Some((_, packet)) => Ok(Self::RedirectedHeader(packet)),
                 None => Err(NdOptionError::RedirectedHeaderLength),
             },
-            NdOptionKind::MTU => match data {
-                [_, _, mtu @ ..] if mtu.len() == 4 => Ok(Self::Mtu(NetworkEndian::read_u32(mtu))),
-                _ => Err(NdOptionError::MtuLength),
-            },
+            NdOptionKind::MTU => Err(NdOptionError::MtuLength),
             NdOptionKind::NONCE => Ok(Self::Nonce(data)),
             NdOptionKind::ROUTE_INFORMATION => {
                 RouteInformation::read(data).map(Self::RouteInformation)
@@ -297,13 +357,7 @@ impl<'a> NdOption<'a> {
             // RFC 4861 §4.6 MUST (unknown): options that are not known are ignored.
             _ => Ok(Self::Other(option)),
         };
-        read.unwrap_or_else(|error| {
-            Self::Invalid(InvalidNdOption {
-                kind,
-                error,
-                option,
-            })
-        })
+        read.unwrap_or_else(|error| Self::invalid(option, error))
     }
 
     /// The type of the option.

@@ -84,7 +84,19 @@ impl NdOptionRepr<'_> {
     /// does not end at a multiple of eight octets; bad value, for an empty list, a prefix length
     /// over 128, a PREF64 prefix length or lifetime that has no code, a URI that is empty or has
     /// a zero in it.
+    #[inline]
     pub fn wire_len(&self) -> Result<usize, EmitError> {
+        match self {
+            Self::SourceLinkLayerAddress(_) | Self::TargetLinkLayerAddress(_) | Self::Mtu(_) => {
+                Ok(8)
+            }
+            Self::PrefixInformation(prefix) => prefix.check(),
+            _ => self.other_len(),
+        }
+    }
+
+    /// The length of options that most messages do not have.
+    fn other_len(&self) -> Result<usize, EmitError> {
         let what = self.kind().name().unwrap_or("ND option");
         let empty = EmitError::BadValue { what, value: 0 };
         let length = match self {
@@ -127,20 +139,35 @@ impl NdOptionRepr<'_> {
     /// Writes the option, whose length was checked, into room that is zero.
     #[inline]
     pub(in crate::wire) fn write(&self, writer: &mut Writer<'_>) {
+        match self {
+            Self::SourceLinkLayerAddress(MacAddr([a, b, c, d, e, f])) => {
+                writer.put(&[1, 1, *a, *b, *c, *d, *e, *f]);
+            }
+            Self::TargetLinkLayerAddress(MacAddr([a, b, c, d, e, f])) => {
+                writer.put(&[2, 1, *a, *b, *c, *d, *e, *f]);
+            }
+            Self::Mtu(mtu) => {
+                let [a, b, c, d] = mtu.to_be_bytes();
+                writer.put(&[5, 1, 0, 0, a, b, c, d]);
+            }
+            Self::PrefixInformation(prefix) => writer.put(&prefix.to_octets()),
+            _ => self.write_other(writer),
+        }
+    }
+
+    /// Writes an option that most messages do not have.
+    fn write_other(&self, writer: &mut Writer<'_>) {
         let length = self.wire_len().unwrap_or_default();
         let units = u8::try_from(length / 8).unwrap_or_default();
         writer.put(&[self.kind().0, units]);
         match self {
-            Self::SourceLinkLayerAddress(address) | Self::TargetLinkLayerAddress(address) => {
-                writer.put(&address.0);
-            }
-            Self::PrefixInformation(prefix) => prefix.write(writer),
+            // Those that `write` writes itself.
+            Self::SourceLinkLayerAddress(_)
+            | Self::TargetLinkLayerAddress(_)
+            | Self::Mtu(_)
+            | Self::PrefixInformation(_) => {}
             Self::RouteInformation(route) => route.write(writer),
             Self::Pref64(prefix) => prefix.write(writer),
-            Self::Mtu(mtu) => {
-                writer.skip(2);
-                writer.u32(*mtu);
-            }
             Self::RedirectedHeader(packet) => {
                 writer.skip(6);
                 padded(writer, packet, length - 8);

@@ -46,6 +46,7 @@ impl PrefixInformation {
         Ipv6Prefix::new(self.address, self.prefix_length).unwrap_or(Ipv6Prefix::host(self.address))
     }
 
+    #[inline]
     pub(super) fn read(data: &[u8]) -> Result<Self, NdOptionError> {
         let data: &[u8; 30] = data
             .try_into()
@@ -72,6 +73,7 @@ impl PrefixInformation {
         })
     }
 
+    #[inline]
     pub(super) fn check(&self) -> Result<usize, EmitError> {
         if self.prefix_length > Ipv6Prefix::MAX_LENGTH {
             return Err(EmitError::BadValue {
@@ -83,14 +85,10 @@ impl PrefixInformation {
     }
 
     #[inline]
-    pub(super) fn write(&self, writer: &mut Writer<'_>) {
+    pub(super) fn to_octets(self) -> [u8; Self::LEN] {
         let flags = u8::from(self.on_link) << 7
             | u8::from(self.autonomous) << 6
             | u8::from(self.router_address) << 5;
-        writer.put(&[self.prefix_length, flags]);
-        writer.u32(self.valid_lifetime);
-        writer.u32(self.preferred_lifetime);
-        writer.skip(4);
         // RFC 4861 §4.6.2 MUST (bits-behind): the bits behind the length are sent as zero; with R
         // the field is an address and not a prefix (RFC 6275 §7.2).
         let prefix = if self.router_address {
@@ -98,7 +96,12 @@ impl PrefixInformation {
         } else {
             self.prefix().network()
         };
-        writer.put(&prefix.octets());
+        let mut octets = [0; Self::LEN];
+        octets[..4].copy_from_slice(&[3, 4, self.prefix_length, flags]);
+        octets[4..8].copy_from_slice(&self.valid_lifetime.to_be_bytes());
+        octets[8..12].copy_from_slice(&self.preferred_lifetime.to_be_bytes());
+        octets[16..].copy_from_slice(&prefix.octets());
+        octets
     }
 }
 
