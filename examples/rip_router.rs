@@ -1,4 +1,4 @@
-//! A RIP and RIPng router for Linux: learns routes from its neighbours, tells them its own, and has the kernel forward.
+//! A RIP and RIPng router for Linux: learns routes from its neighbors, tells them its own, and has the kernel forward.
 //!
 //! ```text
 //! rip_router --check examples/rip_router.toml       # is the configuration right?
@@ -22,7 +22,7 @@ use std::io::{IsTerminal as _, Write as _, stdout};
 use std::path::PathBuf;
 use tracing::level_filters::LevelFilter;
 
-/// A RIP and RIPng router: routes in the kernel, learned from neighbours.
+/// A RIP and RIPng router: routes in the kernel, learned from neighbors.
 #[derive(Parser)]
 struct Options {
     /// The configuration, in TOML.
@@ -93,7 +93,7 @@ fn view(options: &Options) -> Result<()> {
     });
     let terminal = stdout().is_terminal();
     loop {
-        // The tables of interfaces and neighbours take some lines of the screen.
+        // The tables of interfaces and neighbors take some lines of the screen.
         let routes = rows.saturating_sub(16).max(8);
         let snapshot = control::ask(&options.control, routes)?;
         if snapshot.protocols.is_empty() {

@@ -140,7 +140,7 @@ fn take_turns(group: &mut Group<'_>) -> Vec<Vec<f64>> {
             .zip(&times)
             .zip(&mut samples)
             .collect();
-        // Another item begins each round: no one always follows the same neighbour's break.
+        // Another item begins each round: no one always follows the same neighbor's break.
         let first = round % turns.len().max(1);
         turns.rotate_left(first);
         for ((item, times), samples) in turns {

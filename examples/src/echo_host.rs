@@ -3,7 +3,7 @@
 //! It is sans-IO as all machines of this workspace: `tap_host` gives it the frames of a TAP or TUN
 //! device, the tests give it frames of their own.
 //!
-//! Replies go to the station that the request came from, so that it keeps no neighbour cache. IPv6
+//! Replies go to the station that the request came from, so that it keeps no neighbor cache. IPv6
 //! on Ethernet needs Neighbor Discovery, which is a crate of its own, so here IPv6 works on links
 //! without link-layer addresses only.
 

@@ -193,7 +193,7 @@ fn wrong_keys_are_refused_and_counted() -> Result<()> {
                 authentication_failures(&protocol.counters) > 0,
                 "{what}: {protocol:?}"
             );
-            ensure!(protocol.neighbours.is_empty(), "{what}: {protocol:?}");
+            ensure!(protocol.neighbors.is_empty(), "{what}: {protocol:?}");
             ensure!(
                 pair.ours.log().contains("did not pass authentication"),
                 "{what}: the log does not say so"

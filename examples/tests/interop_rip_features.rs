@@ -1,4 +1,4 @@
-//! Features of `rip_router` that two routers have to agree on: unicast neighbours, demand circuits, keys that change;
+//! Features of `rip_router` that two routers have to agree on: unicast neighbors, demand circuits, keys that change;
 //! and messages that come in on the wrong interface.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
@@ -19,14 +19,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 #[test]
 fn what_two_routers_have_to_agree_on() -> Result<()> {
-    if !interop_wanted("rip_router: neighbours, demand circuits, keys that change, forged sources")
-    {
+    if !interop_wanted("rip_router: neighbors, demand circuits, keys that change, forged sources") {
         return Ok(());
     }
     at_once(&[
         (
-            "neighbours are told by unicast where groups are not wanted",
-            &neighbours_are_told_by_unicast_where_groups_are_not_wanted,
+            "neighbors are told by unicast where groups are not wanted",
+            &neighbors_are_told_by_unicast_where_groups_are_not_wanted,
         ),
         (
             "a demand circuit to bird is silent when nothing changes",
@@ -66,7 +65,7 @@ fn learned(ours: &Ours, prefixes: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn neighbours_are_told_by_unicast_where_groups_are_not_wanted() -> Result<()> {
+fn neighbors_are_told_by_unicast_where_groups_are_not_wanted() -> Result<()> {
     let (our_namespace, their_namespace) = pair("unicast")?;
     let capture = Capture::start(&our_namespace, "eth0", "udp port 520")?;
     let ripd = "router rip\n timers basic 5 15 10\n network eth0\n neighbor 10.0.1.1\n \
@@ -75,7 +74,7 @@ fn neighbours_are_told_by_unicast_where_groups_are_not_wanted() -> Result<()> {
     // A route that zebra is given in its first seconds at times stays inactive for ever.
     pause(Duration::from_secs(4));
     let mut setup = Setup::v4(&["eth0"]);
-    setup.more = "passive = true\nneighbours = [\"10.0.1.2\"]\n";
+    setup.more = "passive = true\nneighbors = [\"10.0.1.2\"]\n";
     let ours = Ours::start(&our_namespace, &setup.ours())?;
     wait_until(PATIENCE, || learned(&ours, &["192.0.2.2/32"]))?;
     wait_until(PATIENCE, || {
@@ -106,7 +105,7 @@ fn a_demand_circuit_to_bird_is_silent_when_nothing_changes() -> Result<()> {
          update time 5; timeout time 15; garbage time 10; demand circuit yes; }; }\n",
     )?;
     let mut setup = Setup::v4(&["eth0"]);
-    setup.more = "neighbours = [\"10.0.1.2\"]\n\
+    setup.more = "neighbors = [\"10.0.1.2\"]\n\
                   demand-circuit = { retransmission = 2 }\n";
     let ours = Ours::start(&our_namespace, &setup.ours())?;
     wait_until(PATIENCE, || learned(&ours, &["192.0.2.2/32"]))?;

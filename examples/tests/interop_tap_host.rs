@@ -89,10 +89,10 @@ fn the_kernel_talks_to_our_host_over_ethernet() -> Result<()> {
     let lab = Lab::start("tap", &["--mac", "02:00:5e:10:00:02"])?;
     lab.ping("192.0.2.2", "56")?;
     // The kernel has resolved our address.
-    let neighbours = lab.namespace.run("ip", &["neigh", "show", "192.0.2.2"])?;
+    let neighbors = lab.namespace.run("ip", &["neigh", "show", "192.0.2.2"])?;
     ensure!(
-        neighbours.contains("lladdr 02:00:5e:10:00:02"),
-        "{neighbours}"
+        neighbors.contains("lladdr 02:00:5e:10:00:02"),
+        "{neighbors}"
     );
     // Fragments both ways, up to the largest packet that there is.
     lab.ping("192.0.2.2", "4000")?;

@@ -168,8 +168,8 @@ impl Fuzzed for Ipv6 {
 }
 
 const MAX_PREFIXES: usize = 24;
-const MAX_OF_NEIGHBOUR: usize = 10;
-const MAX_NEIGHBOURS: usize = 3;
+const MAX_OF_NEIGHBOR: usize = 10;
+const MAX_NEIGHBORS: usize = 3;
 
 fn interface<F: Fuzzed>(on: u8, choice: u16) -> InterfaceConfig<F> {
     let mut link = InterfaceConfig::new(F::addresses(on, (choice >> 8) as u8));
@@ -186,7 +186,7 @@ fn interface<F: Fuzzed>(on: u8, choice: u16) -> InterfaceConfig<F> {
         burst: 1 + u32::from(choice % 3),
     };
     if choice & 0x80 != 0 {
-        link.neighbours = vec![F::host(on, 2)];
+        link.neighbors = vec![F::host(on, 2)];
         link.default_route = Some(DefaultRoute { metric: 2, tag: 1 });
     }
     if F::BITS == 32 && choice & 0x1000 != 0 && choice & 0x80 != 0 {
@@ -210,8 +210,8 @@ fn frame<F: Fuzzed>(on: u8, host: u8, port: u8, payload: &[u8]) -> Vec<u8> {
 fn run<F: Fuzzed>(choices: [u16; 3], ops: &[Op<'_>]) {
     let config = Config::<F> {
         max_prefixes: MAX_PREFIXES,
-        max_routes_per_neighbour: MAX_OF_NEIGHBOUR,
-        max_neighbours: MAX_NEIGHBOURS,
+        max_routes_per_neighbor: MAX_OF_NEIGHBOR,
+        max_neighbors: MAX_NEIGHBORS,
         max_events: 8,
         max_paths: 1 + (choices[0] % 3) as u8,
         redistribute: vec![Redistribution::all(Source::Static)],
@@ -319,11 +319,11 @@ fn run<F: Fuzzed>(choices: [u16; 3], ops: &[Op<'_>]) {
         let engine = &checker.node().engine;
         assert!(engine.rib().len() <= MAX_PREFIXES);
         let mut on_interface = BTreeMap::new();
-        for neighbour in engine.neighbours() {
-            *on_interface.entry(neighbour.interface).or_insert(0) += 1;
-            assert!(neighbour.routes <= MAX_OF_NEIGHBOUR);
+        for neighbor in engine.neighbors() {
+            *on_interface.entry(neighbor.interface).or_insert(0) += 1;
+            assert!(neighbor.routes <= MAX_OF_NEIGHBOR);
         }
-        assert!(on_interface.values().all(|count| *count <= MAX_NEIGHBOURS));
+        assert!(on_interface.values().all(|count| *count <= MAX_NEIGHBORS));
         assert!(engine.rib().routes().all(|r| (1..=16).contains(&r.metric)));
     }
     check_forwarding(checker.node_mut());

@@ -38,7 +38,7 @@ fn messages(count: usize, sorted: bool) -> Vec<Vec<u8>> {
 impl Router {
     fn new() -> Self {
         let config = Config {
-            max_routes_per_neighbour: 1 << 20,
+            max_routes_per_neighbor: 1 << 20,
             max_prefixes: 1 << 20,
             ..Config::default()
         };

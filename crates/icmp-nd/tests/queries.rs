@@ -397,7 +397,7 @@ mod rfc8335_section_4 {
         .unwrap();
         let reply = ask(&policy(), &ipv4(ME, PEER, &out)).unwrap();
         assert_eq!(reply.code, ExtendedEchoCode::MALFORMED_QUERY);
-        // A neighbour is told by its address.
+        // A neighbor is told by its address.
         let by_name = request(false, InterfaceIdentification::Name("eth0"));
         let reply = ask(&policy(), &by_name).unwrap();
         assert_eq!(reply.code, ExtendedEchoCode::MALFORMED_QUERY);
@@ -770,7 +770,7 @@ mod rfc1256 {
         }
 
         // RFC 1256 §4.3 MUST (response): within two seconds.
-        // RFC 1256 §4.3 MUST (solicitor): to neighbours, and to who has no address.
+        // RFC 1256 §4.3 MUST (solicitor): to neighbors, and to who has no address.
         #[test]
         fn a_solicitation_is_answered_soon() {
             for source in [ME, Ipv4Addr::UNSPECIFIED] {

@@ -93,7 +93,7 @@
 //! | RFC 2453 §3.10, RFC 2080 §2.5 | updates, triggered updates | [`engine`] |
 //! | RFC 2453 §4.2, §4.4 | route tags, next hops | [`rib`], [`engine`] |
 //! | RFC 2091 | demand circuits | [`config::DemandCircuit`], [`engine`] |
-//! | RFC 1724 §4 | counters of its MIB | [`engine::InterfaceStats`], [`engine::NeighbourStats`] |
+//! | RFC 1724 §4 | counters of its MIB | [`engine::InterfaceStats`], [`engine::NeighborStats`] |
 //!
 //! # Driving it
 //!
@@ -124,7 +124,7 @@
 //! | A next hop that is the router itself? | The entry is ignored: so two routers do not count to infinity, even without split horizon. |
 //! | A next hop off the link? | The sender is taken instead, and it is counted. |
 //! | Who may ask for the table? | Hosts on the link, from any port, [ten times a second](config::RequestPolicy). |
-//! | More routes of a neighbour than allowed? | Are dropped; those that are there stay. The same holds for the whole table. |
+//! | More routes of a neighbor than allowed? | Are dropped; those that are there stay. The same holds for the whole table. |
 //! | Version 1 together with authentication? | Is ignored, and cannot be sent. |
 //! | An interface without a route to tell of? | Sends no empty updates. |
 //!

@@ -59,7 +59,7 @@ impl<F: Family> Bench<F> {
         messages: Vec<Vec<u8>>,
     ) -> Self {
         let config = Config {
-            max_routes_per_neighbour: 1 << 20,
+            max_routes_per_neighbor: 1 << 20,
             max_prefixes: 1 << 20,
             ..Config::default()
         };

@@ -397,7 +397,7 @@ macro_rules! take {
 fn router<F: LiveFamily>(file: &ProtocolFile<F>) -> Config<F> {
     let mut router = Config::default();
     take!(router, file; distance, max_paths, switch_at_half_timeout, max_prefixes);
-    take!(router, file; max_routes_per_neighbour, max_neighbours);
+    take!(router, file; max_routes_per_neighbor, max_neighbors);
     let mut timers = Timers::default();
     take!(timers, file.timers; update, jitter, timeout, garbage, triggered_min, triggered_max);
     router.timers = timers;
@@ -426,10 +426,10 @@ fn interface_config<F: LiveFamily>(
     let mut config = InterfaceConfig::new(Vec::new());
     take!(config, file; cost, announce_connected, passive, split_horizon, min_hop_limit);
     config.switches = F::switches(file)?;
-    for Text(ip) in &file.neighbours {
+    for Text(ip) in &file.neighbors {
         let address = F::address(*ip);
-        let address = address.with_context(|| format!("{ip} is no neighbour for {}", F::NAME))?;
-        config.neighbours.push(address);
+        let address = address.with_context(|| format!("{ip} is no neighbor for {}", F::NAME))?;
+        config.neighbors.push(address);
     }
     config.update = file.update.map(|Seconds(time)| time);
     config.filter_in = named(file.filter_in.as_ref())?;
@@ -509,7 +509,7 @@ mod tests {
             send = "v1-compatible"
             split-horizon = "poisoned-reverse"
             filter-in = "ours"
-            neighbours = ["192.0.2.9"]
+            neighbors = ["192.0.2.9"]
             "#,
         );
         let rip = config.unwrap().rip.unwrap();
@@ -520,7 +520,7 @@ mod tests {
         let eth0 = rip.interface("eth0").unwrap();
         assert_eq!(eth0.switches.send, SendVersion::V1Compatible);
         assert_eq!(eth0.split_horizon, SplitHorizon::PoisonedReverse);
-        assert_eq!(eth0.neighbours, [Ipv4Addr::new(192, 0, 2, 9)]);
+        assert_eq!(eth0.neighbors, [Ipv4Addr::new(192, 0, 2, 9)]);
         let decide = |prefix: &str| eth0.filter_in.decide(&prefix.parse().unwrap(), 0);
         assert_eq!(decide("10.1.0.0/16"), Action::Permit);
         assert_eq!(decide("10.1.0.0/25"), Action::Deny);
@@ -555,8 +555,8 @@ mod tests {
                 "bits set behind the length",
             ),
             (
-                "[rip]\n[[rip.interface]]\nname = \"a\"\nneighbours = [\"::1\"]",
-                "::1 is no neighbour",
+                "[rip]\n[[rip.interface]]\nname = \"a\"\nneighbors = [\"::1\"]",
+                "::1 is no neighbor",
             ),
             (
                 "[ripng]\n[[ripng.interface]]\nname = \"a\"\nsend = \"v1\"",

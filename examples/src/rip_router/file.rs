@@ -60,9 +60,9 @@ pub struct ProtocolFile<F: Family> {
     /// Limits.
     pub max_prefixes: Option<usize>,
     /// Limits.
-    pub max_routes_per_neighbour: Option<usize>,
+    pub max_routes_per_neighbor: Option<usize>,
     /// Limits.
-    pub max_neighbours: Option<usize>,
+    pub max_neighbors: Option<usize>,
     /// Routes of other sources that are announced.
     #[serde(default)]
     pub redistribute: Vec<Spanned<RedistributeFile>>,
@@ -186,7 +186,7 @@ pub struct InterfaceFile<F: Family> {
     pub passive: Option<bool>,
     /// Routers that get updates by unicast.
     #[serde(default)]
-    pub neighbours: Vec<Text<IpAddr>>,
+    pub neighbors: Vec<Text<IpAddr>>,
     /// From one regular update to the next.
     pub update: Option<Seconds>,
     /// Split horizon.

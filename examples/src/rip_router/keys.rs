@@ -21,10 +21,10 @@ pub struct AuthenticationFile {
     keys: Vec<KeyFile>,
     /// How far a sequence number may be ahead of the last.
     max_jump: Option<Seconds>,
-    /// Whether a neighbour that was gone may start again at 0.
+    /// Whether a neighbor that was gone may start again at 0.
     accept_zero_when_lost: Option<bool>,
-    /// Pairs of neighbour and key that are remembered.
-    max_neighbours: Option<usize>,
+    /// Pairs of neighbor and key that are remembered.
+    max_neighbors: Option<usize>,
 }
 
 /// `[[authentication.keys]]`
@@ -126,8 +126,8 @@ impl AuthenticationFile {
         if let Some(accept) = self.accept_zero_when_lost {
             options.accept_zero_when_lost = accept;
         }
-        if let Some(most) = self.max_neighbours {
-            options.max_neighbours = most;
+        if let Some(most) = self.max_neighbors {
+            options.max_neighbors = most;
         }
         Ok((authentication, options))
     }

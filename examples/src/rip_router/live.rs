@@ -313,14 +313,11 @@ impl<F: LiveFamily> Live<F> {
             let name = |id: InterfaceId| interface_name(&self.names, id);
             let protocol = F::NAME;
             match event {
-                Event::NeighbourUp { interface, address } => {
-                    tracing::info!("{protocol}: neighbour {address} on {}", name(interface));
+                Event::NeighborUp { interface, address } => {
+                    tracing::info!("{protocol}: neighbor {address} on {}", name(interface));
                 }
-                Event::NeighbourDown { interface, address } => {
-                    tracing::info!(
-                        "{protocol}: lost neighbour {address} on {}",
-                        name(interface)
-                    );
+                Event::NeighborDown { interface, address } => {
+                    tracing::info!("{protocol}: lost neighbor {address} on {}", name(interface));
                 }
                 Event::AuthenticationFailed { interface, source } => {
                     tracing::warn!(
@@ -329,10 +326,10 @@ impl<F: LiveFamily> Live<F> {
                         name(interface)
                     );
                 }
-                Event::NeighbourRouteLimit { interface, address } => {
+                Event::NeighborRouteLimit { interface, address } => {
                     tracing::warn!(
                         "{protocol}: {address} on {} sends more routes than \
-                         `max-routes-per-neighbour`; further ones are dropped",
+                         `max-routes-per-neighbor`; further ones are dropped",
                         name(interface)
                     );
                 }
@@ -390,21 +387,18 @@ impl<F: LiveFamily> Live<F> {
                 counters: stats.map(counters).unwrap_or_default(),
             }
         });
-        let neighbours = self
-            .engine
-            .neighbours()
-            .map(|neighbour| snapshot::Neighbour {
-                address: F::ip(neighbour.address),
-                interface: interface_name(&self.names, neighbour.interface),
-                routes: neighbour.routes,
-                heard: (now - neighbour.last_heard).as_secs(),
-                counters: counters(&neighbour.stats),
-            });
+        let neighbors = self.engine.neighbors().map(|neighbor| snapshot::Neighbor {
+            address: F::ip(neighbor.address),
+            interface: interface_name(&self.names, neighbor.interface),
+            routes: neighbor.routes,
+            heard: (now - neighbor.last_heard).as_secs(),
+            counters: counters(&neighbor.stats),
+        });
         let rib = self.engine.rib();
         snapshot::Protocol {
             name: F::NAME.to_owned(),
             interfaces: interfaces.collect(),
-            neighbours: neighbours.collect(),
+            neighbors: neighbors.collect(),
             route_count: rib.len(),
             routes: rib
                 .routes()

@@ -23,7 +23,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How often the sequence numbers are saved that have changed.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
-/// How long neighbours may be told of the end.
+/// How long neighbors may be told of the end.
 const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Ends a router from elsewhere, such as a signal handler.
@@ -46,7 +46,7 @@ impl Stop {
         })
     }
 
-    /// Asks the router to end: neighbours are told first. Asked again, it ends at once.
+    /// Asks the router to end: neighbors are told first. Asked again, it ends at once.
     pub fn stop(&self) {
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.wake.wake();
@@ -197,7 +197,7 @@ pub fn run(config: RouterConfig, stop: &Stop) -> Result<()> {
         let now = clock.now();
         let asked = stop.asked.load(Ordering::Relaxed);
         if asked > 0 && farewell.is_none() {
-            tracing::info!("telling the neighbours that it ends");
+            tracing::info!("telling the neighbors that it ends");
             router.shut_down(now);
             farewell = Some(now + FAREWELL);
         }

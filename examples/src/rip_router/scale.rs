@@ -49,7 +49,7 @@ pub struct Outcome {
     pub learn: Usage,
     /// What `zebra` spent on it, for FRR.
     pub zebra: Usage,
-    /// Networks that its neighbour heard of.
+    /// Networks that its neighbor heard of.
     pub heard: u32,
     /// From the first message until it had heard of all.
     pub heard_time: Option<Duration>,
@@ -72,7 +72,7 @@ impl Device {
         Ok(match kind {
             Kind::Ours => {
                 let mut text = format!("kernel.install = {fib}\n[rip]\nmax-prefixes = 1000000\n");
-                text.push_str("max-routes-per-neighbour = 1000000\n");
+                text.push_str("max-routes-per-neighbor = 1000000\n");
                 for name in interfaces {
                     // As fast as the sender here, so that both have the same time.
                     let _ = write!(

@@ -43,14 +43,14 @@ fn render_protocol(text: &mut String, protocol: &Protocol, rows: usize) {
     }
     let _ = writeln!(text, "{}", protocol.name);
     table.write(text);
-    let mut table = Table::new(&["neighbour", "interface", "routes", "heard", "counters"]);
-    for neighbour in &protocol.neighbours {
+    let mut table = Table::new(&["neighbor", "interface", "routes", "heard", "counters"]);
+    for neighbor in &protocol.neighbors {
         table.row(&[
-            &neighbour.address.to_string(),
-            &neighbour.interface,
-            &neighbour.routes.to_string(),
-            &format!("{} ago", duration(neighbour.heard)),
-            &counters(&neighbour.counters),
+            &neighbor.address.to_string(),
+            &neighbor.interface,
+            &neighbor.routes.to_string(),
+            &format!("{} ago", duration(neighbor.heard)),
+            &counters(&neighbor.counters),
         ]);
     }
     table.write(text);
@@ -173,7 +173,7 @@ mod tests {
             protocols: vec![Protocol {
                 name: "RIP".to_owned(),
                 interfaces: vec![interface],
-                neighbours: Vec::new(),
+                neighbors: Vec::new(),
                 route_count: 3,
                 routes: vec![route.clone(), route],
                 counters: BTreeMap::from([("bad_metric".to_owned(), 2)]),

@@ -24,7 +24,7 @@ pub struct Protocol {
     /// Interfaces on which it runs.
     pub interfaces: Vec<Interface>,
     /// Routers heard of.
-    pub neighbours: Vec<Neighbour>,
+    pub neighbors: Vec<Neighbor>,
     /// How many routes there are; `routes` may hold fewer.
     pub route_count: usize,
     /// Routes in the order of their prefixes, as many as were asked for.
@@ -54,7 +54,7 @@ pub struct Interface {
 
 /// A router that was heard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Neighbour {
+pub struct Neighbor {
     /// Its address.
     pub address: IpAddr,
     /// The interface on which it is.

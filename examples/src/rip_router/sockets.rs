@@ -60,7 +60,7 @@ pub struct RipSocket {
 impl RipSocket {
     /// Opens a socket for RIPv1 and RIPv2 on the interface `name` and joins 224.0.0.9 there.
     ///
-    /// `buffer` octets of received packets may wait: neighbours send whole tables in one burst.
+    /// `buffer` octets of received packets may wait: neighbors send whole tables in one burst.
     ///
     /// # Errors
     ///

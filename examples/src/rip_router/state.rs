@@ -1,12 +1,12 @@
 //! What survives a restart: the sequence numbers of authentication.
 //!
 //! The numbers that are sent are Unix times, so that they grow over a restart by themselves; what is kept here holds
-//! when the clock was set back meanwhile, and keeps replays of a neighbour's old messages out.
+//! when the clock was set back meanwhile, and keeps replays of a neighbor's old messages out.
 
 use alloc::collections::BTreeMap;
 use anyhow::{Context, Result};
 use core::net::Ipv4Addr;
-use rip::auth::{NeighbourSequence, SequenceState};
+use rip::auth::{NeighborSequence, SequenceState};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
@@ -25,12 +25,12 @@ struct StateFile {
 struct InterfaceState {
     sent: u32,
     #[serde(default)]
-    received: Vec<NeighbourState>,
+    received: Vec<NeighborState>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct NeighbourState {
-    neighbour: Ipv4Addr,
+struct NeighborState {
+    neighbor: Ipv4Addr,
     key: u8,
     sequence: u32,
 }
@@ -51,13 +51,13 @@ pub fn load(path: &Path) -> Result<Sequences> {
     let file: StateFile = toml::from_str(&text).with_context(|| {
         format!(
             "the state {} cannot be understood; remove it to start without: until then old messages of \
-             neighbours would be taken for new ones",
+             neighbors would be taken for new ones",
             path.display()
         )
     })?;
     let sequences = file.interface.into_iter().map(|(name, state)| {
-        let received = state.received.iter().map(|of| NeighbourSequence {
-            address: of.neighbour,
+        let received = state.received.iter().map(|of| NeighborSequence {
+            address: of.neighbor,
             key_id: of.key,
             sequence_number: of.sequence,
         });
@@ -77,8 +77,8 @@ pub fn load(path: &Path) -> Result<Sequences> {
 /// When it cannot be written.
 pub fn save(path: &Path, sequences: &Sequences) -> Result<()> {
     let interface = sequences.iter().map(|(name, state)| {
-        let received = state.received.iter().map(|of| NeighbourState {
-            neighbour: of.address,
+        let received = state.received.iter().map(|of| NeighborState {
+            neighbor: of.address,
             key: of.key_id,
             sequence: of.sequence_number,
         });
@@ -121,7 +121,7 @@ mod tests {
         assert!(load(&path).unwrap().is_empty());
         let state = SequenceState {
             sent: 1_795_646_002,
-            received: vec![NeighbourSequence {
+            received: vec![NeighborSequence {
                 address: Ipv4Addr::new(10, 0, 1, 2),
                 key_id: 7,
                 sequence_number: u32::MAX,

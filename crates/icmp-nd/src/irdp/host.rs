@@ -96,7 +96,7 @@ pub enum HostDiscard {
     #[error("not a router advertisement")]
     NotAdvertisement,
     /// None of its addresses is in a subnet of the interface.
-    #[error("no address of the advertisement is a neighbour's")]
+    #[error("no address of the advertisement is a neighbor's")]
     NoNeighbor,
 }
 
@@ -112,9 +112,9 @@ pub struct HostStats {
     pub malformed: u64,
     /// Ignored: not a router advertisement.
     pub not_advertisement: u64,
-    /// Ignored: no address of a neighbour.
+    /// Ignored: no address of a neighbor.
     pub no_neighbor: u64,
-    /// Addresses ignored because they are not neighbours'.
+    /// Addresses ignored because they are not neighbors'.
     pub addresses_ignored: u64,
     /// Routers dropped because there were too many.
     pub routers_dropped: u64,

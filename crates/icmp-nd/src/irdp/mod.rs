@@ -1,7 +1,7 @@
 //! Router discovery for IPv4 (RFC 1256), host and router.
 //!
 //! A router tells its addresses now and then, and when it is asked; a host keeps those that are its
-//! neighbours, and uses the one that is preferred most. [`IrdpHost`] and [`IrdpRouter`] have the calls of
+//! neighbors, and uses the one that is preferred most. [`IrdpHost`] and [`IrdpRouter`] have the calls of
 //! machines; they read and write whole IPv4 packets.
 //!
 //! ```

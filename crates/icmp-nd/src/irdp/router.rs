@@ -109,8 +109,8 @@ pub enum RouterDiscard {
     /// It is no router solicitation.
     #[error("not a router solicitation")]
     NotSolicitation,
-    /// Its source is neither a neighbour nor 0.0.0.0.
-    #[error("the source is no neighbour")]
+    /// Its source is neither a neighbor nor 0.0.0.0.
+    #[error("the source is no neighbor")]
     NoNeighbor,
     /// The router has stopped.
     #[error("the router has stopped")]
@@ -129,7 +129,7 @@ pub struct RouterStats {
     pub malformed: u64,
     /// Ignored: not a router solicitation.
     pub not_solicitation: u64,
-    /// Ignored: not from a neighbour.
+    /// Ignored: not from a neighbor.
     pub no_neighbor: u64,
     /// Ignored: after the router was stopped.
     pub stopped: u64,
@@ -282,7 +282,7 @@ impl IrdpRouter {
             Ok(Icmpv4Query::RouterSolicitation) => {}
             _ => return Err(RouterDiscard::NotSolicitation),
         }
-        // RFC 1256 §4.3 MUST (solicitor): only a neighbour, or one without an address, is answered.
+        // RFC 1256 §4.3 MUST (solicitor): only a neighbor, or one without an address, is answered.
         let source = ip.source();
         let is_neighbor = self
             .config

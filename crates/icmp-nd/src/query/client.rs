@@ -23,7 +23,7 @@ pub enum InterfaceQuestion {
     Name(String),
     /// By index (RFC 2863).
     Index(u32),
-    /// By address; of a neighbour, where the question is not about the node's own.
+    /// By address; of a neighbor, where the question is not about the node's own.
     Address(IpAddr),
 }
 
@@ -39,7 +39,7 @@ pub enum Question {
     Information,
     /// The state of an interface (RFC 8335).
     ExtendedEcho {
-        /// Whether it is one of the node that is asked, and not of a neighbour.
+        /// Whether it is one of the node that is asked, and not of a neighbor.
         local: bool,
         /// Which.
         interface: InterfaceQuestion,

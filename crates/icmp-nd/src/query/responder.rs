@@ -61,7 +61,7 @@ impl Default for ResponderPolicy {
 pub struct ExtendedEchoPolicy {
     /// Who may ask about interfaces of this node. Default: nobody.
     pub local_sources: Vec<IpAddr>,
-    /// Who may ask about neighbours. Default: nobody.
+    /// Who may ask about neighbors. Default: nobody.
     pub neighbor_sources: Vec<IpAddr>,
     /// Whether interfaces may be named.
     pub by_name: bool,
@@ -83,9 +83,9 @@ pub enum InterfaceState {
         /// Whether IPv6 runs on it.
         ipv6: bool,
     },
-    /// A neighbour's: the state of its entry in the neighbour cache.
+    /// A neighbor's: the state of its entry in the neighbor cache.
     Neighbor(ExtendedEchoState),
-    /// There is none: "no such interface", or "no such table entry" for a neighbour.
+    /// There is none: "no such interface", or "no such table entry" for a neighbor.
     Unknown,
     /// More than one is meant.
     Several,
@@ -425,7 +425,7 @@ fn extended_echo(
     if !may {
         return Err(Refusal::Unauthorized);
     }
-    // A neighbour is told by its address only.
+    // A neighbor is told by its address only.
     if !head.local && !matches!(request.interface, InterfaceIdentification::Address(_)) {
         return Ok(answer(ExtendedEchoCode::MALFORMED_QUERY));
     }

@@ -25,7 +25,7 @@ packet_buffer::code_points! {
         MALFORMED_QUERY = 1 => "malformed query",
         /// There is no such interface.
         NO_SUCH_INTERFACE = 2 => "no such interface",
-        /// There is no such entry in the neighbour cache.
+        /// There is no such entry in the neighbor cache.
         NO_SUCH_TABLE_ENTRY = 3 => "no such table entry",
         /// More than one interface is meant.
         MULTIPLE_INTERFACES = 4 => "multiple interfaces satisfy query",
@@ -33,13 +33,13 @@ packet_buffer::code_points! {
 }
 
 packet_buffer::code_points! {
-    /// The state of a neighbour's entry, in a reply about an interface that is not the node's own.
+    /// The state of a neighbor's entry, in a reply about an interface that is not the node's own.
     pub struct ExtendedEchoState(u8) {
         /// The request was about an own interface.
         RESERVED = 0 => "reserved",
-        /// The neighbour is being resolved.
+        /// The neighbor is being resolved.
         INCOMPLETE = 1 => "incomplete",
-        /// The neighbour was reachable a short time ago.
+        /// The neighbor was reachable a short time ago.
         REACHABLE = 2 => "reachable",
         /// Nothing is known of late.
         STALE = 3 => "stale",
@@ -47,7 +47,7 @@ packet_buffer::code_points! {
         DELAY = 4 => "delay",
         /// Confirmation is asked for.
         PROBE = 5 => "probe",
-        /// The neighbour did not answer.
+        /// The neighbor did not answer.
         FAILED = 6 => "failed",
     }
 }
@@ -59,7 +59,7 @@ pub struct ExtendedEchoRequest<'a> {
     pub identifier: u16,
     /// Counts the requests.
     pub sequence_number: u8,
-    /// L: the interface is one of the node that is asked, else one of its neighbours'.
+    /// L: the interface is one of the node that is asked, else one of its neighbors'.
     pub local: bool,
     /// The interface.
     pub interface: InterfaceIdentification<'a>,
@@ -74,7 +74,7 @@ pub struct ExtendedEchoReply {
     pub identifier: u16,
     /// As in the request.
     pub sequence_number: u8,
-    /// The state of a neighbour's entry, 3 bits.
+    /// The state of a neighbor's entry, 3 bits.
     pub state: ExtendedEchoState,
     /// A: the interface is up.
     pub active: bool,

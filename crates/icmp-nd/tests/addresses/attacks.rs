@@ -1,4 +1,4 @@
-//! What hostile neighbours and routers can do to the table, and which counter tells.
+//! What hostile neighbors and routers can do to the table, and which counter tells.
 
 use crate::support::{Bench, LINK_LOCAL, advertised, config, ip, secs};
 use core::net::Ipv6Addr;

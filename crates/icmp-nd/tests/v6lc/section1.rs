@@ -10,7 +10,7 @@ use crate::support::{
 };
 use icmp_nd::router::RouteTarget;
 
-/// What the router has sent out on link A that came from a neighbour on link B.
+/// What the router has sent out on link A that came from a neighbor on link B.
 fn forwarded(lab: &mut Lab, packet: &Packet) -> Vec<Seen> {
     lab.clear();
     lab.send(TN1, packet);

@@ -72,7 +72,7 @@ mod s_2_1_2 {
 
     /// v6LC.2.1.2a | Resolution Wait Queue - Single Queue
     #[test]
-    fn one_neighbour() {
+    fn one_neighbor() {
         let mut lab = Lab::host_with_router();
         lab.silent(TN1_GLOBAL);
         for _ in 0..3 {
@@ -87,7 +87,7 @@ mod s_2_1_2 {
 
     /// v6LC.2.1.2b | Resolution Wait Queue - Multiple Queues
     #[test]
-    fn two_neighbours() {
+    fn two_neighbors() {
         let mut lab = Lab::host_with_router();
         lab.silent(TN1_GLOBAL);
         lab.silent(TN3_GLOBAL);
@@ -346,7 +346,7 @@ mod s_2_1_8 {
     }
 
     /// The answer goes to the address of the option, and after DELAY_FIRST_PROBE_TIME the host checks
-    /// that the neighbour is there.
+    /// that the neighbor is there.
     fn makes_an_entry(packet: &Packet) {
         let mut lab = Lab::host();
         lab.silent(TN1_LL);
@@ -582,7 +582,7 @@ mod s_2_1_21 {
         let replies = lab.ping(TR1, TN2_GLOBAL, NUT_GLOBAL);
         assert!(replies.is_empty(), "{replies:?}");
         assert_eq!(lab.nd().default_routers().count(), 0);
-        // It is still a neighbour.
+        // It is still a neighbor.
         assert_eq!(lab.ping(TR1, TR1_LL, NUT_LL).len(), 1);
     }
 
@@ -984,7 +984,7 @@ mod s_2_2_12_and_13 {
 mod s_2_2_17 {
     use super::*;
 
-    /// A neighbour that was a host becomes a router by its advertisement; so an advertisement of the
+    /// A neighbor that was a host becomes a router by its advertisement; so an advertisement of the
     /// other kind that says that it is none is believed later.
     fn becomes_a_router(options: &[Vec<u8>], now_at: MacAddr) {
         let mut lab = Lab::host();
@@ -1032,7 +1032,7 @@ mod s_2_2_18_and_19 {
     #[test]
     fn next_hop() {
         let mut lab = Lab::host_with_router();
-        // On the link: to the neighbour itself. Off the link: to the router, for every destination.
+        // On the link: to the neighbor itself. Off the link: to the router, for every destination.
         lab.assert_reply_to(TN1, TN1_GLOBAL, TN1);
         lab.assert_reply_to(TN1, TN1_LL, TN1);
         for n in 1..20 {

@@ -372,7 +372,7 @@ fn host_reports_nothing(packet: &Packet) {
         // It would answer at once if it might.
         config.answer_echo = false;
     });
-    // Nothing is held back for want of the neighbour's address.
+    // Nothing is held back for want of the neighbor's address.
     lab.answers(ANYCAST, TN1, true);
     lab.send(TN1, packet);
     lab.run(secs(120));

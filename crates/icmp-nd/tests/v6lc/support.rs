@@ -1,4 +1,4 @@
-//! The laboratory: a node under test, and a tester that plays all its neighbours.
+//! The laboratory: a node under test, and a tester that plays all its neighbors.
 //!
 //! ```text
 //!            TN2, TN4 (behind TR1 for a host, on link A for a router)
@@ -26,7 +26,7 @@ use packet_buffer::wire::{EtherType, EthernetFrame, IpProtocol, Ipv6Packet, MacA
 use std::collections::VecDeque;
 use testkit::{Discarded, LinkConfig, Network, Node, NodeId, Port, SeededRandom, seed_from_env};
 
-/// A neighbour that the tester plays.
+/// A neighbor that the tester plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Station {
     pub(crate) mac: MacAddr,
@@ -148,7 +148,7 @@ impl Seen {
     }
 }
 
-/// Plays the neighbours: sends what the test says, keeps what it hears, and answers solicitations for
+/// Plays the neighbors: sends what the test says, keeps what it hears, and answers solicitations for
 /// the addresses that it was told to answer for.
 #[derive(Default)]
 struct Tester {
@@ -339,7 +339,7 @@ impl Lab {
         self.network.node_mut::<HostNode>(self.nut).host.start(now);
     }
 
-    /// A host with its link-local address, and neighbours that answer.
+    /// A host with its link-local address, and neighbors that answer.
     pub(crate) fn host() -> Self {
         Self::host_with(|_| {})
     }

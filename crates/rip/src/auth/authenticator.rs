@@ -52,20 +52,20 @@ pub struct AuthOptions {
     /// sent then are Unix times, and a restart does not begin again at 0. Default: 0, for a
     /// caller without a clock, who then has to save the [`SequenceState`].
     pub unix_time_at_epoch: u32,
-    /// How many pairs of neighbour and key are remembered. When there are more, those of
-    /// neighbours that are gone make room; when all are alive, messages of further ones are
+    /// How many pairs of neighbor and key are remembered. When there are more, those of
+    /// neighbors that are gone make room; when all are alive, messages of further ones are
     /// refused. Default: 256.
-    pub max_neighbours: usize,
+    pub max_neighbors: usize,
     /// How far a number may be ahead of the last one, so that nobody with a key can lock another
     /// out with a number near the end. In seconds for senders that use the time: allow for how
     /// long one may be away. Default: `None`, any distance.
     pub max_jump: Option<u32>,
-    /// Whether 0 is accepted of a neighbour that is gone, as RFC 2082 §3.2.2 has it for routers
+    /// Whether 0 is accepted of a neighbor that is gone, as RFC 2082 §3.2.2 has it for routers
     /// that forgot their number. It lets old messages be replayed from then on, so switch it off
     /// where no such router is. Default: true.
     pub accept_zero_when_lost: bool,
     /// Whether the field "authentication data length" counts the four octets in front of the
-    /// data as well, for neighbours that want it so. RFC 4822 §2.1 counts the data alone, which is
+    /// data as well, for neighbors that want it so. RFC 4822 §2.1 counts the data alone, which is
     /// the default; both are accepted.
     pub length_counts_trailer: bool,
 }
@@ -74,7 +74,7 @@ impl Default for AuthOptions {
     fn default() -> Self {
         Self {
             unix_time_at_epoch: 0,
-            max_neighbours: 256,
+            max_neighbors: 256,
             max_jump: None,
             accept_zero_when_lost: true,
             length_counts_trailer: false,
@@ -277,26 +277,26 @@ impl Authenticator {
                     received: number,
                     last,
                 },
-                Refused::Full => AuthError::NeighboursFull,
+                Refused::Full => AuthError::NeighborsFull,
             })?;
         let digest = digest::compute(key, given.covered());
         if !bool::from(digest.as_slice().ct_eq(given.data())) {
             return Err(AuthError::Digest);
         }
         self.received
-            .accept(from, number, self.options.max_neighbours);
+            .accept(from, number, self.options.max_neighbors);
         self.note_expiry(id, expired);
         Ok(())
     }
 
-    /// A neighbour is not heard any more: [`AuthOptions::accept_zero_when_lost`] holds for it from
+    /// A neighbor is not heard any more: [`AuthOptions::accept_zero_when_lost`] holds for it from
     /// now on, and it makes room for others. Its numbers are kept.
-    pub fn neighbour_lost(&mut self, address: Ipv4Addr) {
+    pub fn neighbor_lost(&mut self, address: Ipv4Addr) {
         self.received.lose(address);
     }
 
-    /// Pairs of neighbour and key that are remembered.
-    pub fn neighbour_count(&self) -> usize {
+    /// Pairs of neighbor and key that are remembered.
+    pub fn neighbor_count(&self) -> usize {
         self.received.len()
     }
 
@@ -312,7 +312,7 @@ impl Authenticator {
     pub fn restore(&mut self, saved: &SequenceState) {
         self.sent = self.sent.max(saved.sent.saturating_add(1));
         self.received
-            .restore(&saved.received, self.options.max_neighbours);
+            .restore(&saved.received, self.options.max_neighbors);
     }
 
     /// What somebody should know of.

@@ -43,7 +43,7 @@ pub enum AuthError {
     Replayed {
         /// The number in the message.
         received: u32,
-        /// The greatest one received of this neighbour with this key.
+        /// The greatest one received of this neighbor with this key.
         last: u32,
     },
     /// The sequence number is further ahead than [`AuthOptions::max_jump`](super::AuthOptions)
@@ -52,13 +52,13 @@ pub enum AuthError {
     Jump {
         /// The number in the message.
         received: u32,
-        /// The greatest one received of this neighbour with this key.
+        /// The greatest one received of this neighbor with this key.
         last: u32,
     },
-    /// As many neighbours as [`AuthOptions::max_neighbours`](super::AuthOptions) are known, and all
+    /// As many neighbors as [`AuthOptions::max_neighbors`](super::AuthOptions) are known, and all
     /// of them are alive.
-    #[error("there is no room to remember another neighbour's sequence number")]
-    NeighboursFull,
+    #[error("there is no room to remember another neighbor's sequence number")]
+    NeighborsFull,
 }
 
 /// Why keys are refused.

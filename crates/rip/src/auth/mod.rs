@@ -9,7 +9,7 @@
 //!   accepting. The key whose lifetime began last is sent with, all that are valid are accepted.
 //!   When the last key has expired it stays in use, and an [`AuthEvent`] warns (RFC 2082 §4.3).
 //! * **Sequence numbers.** They are seconds since 1970, if the caller says when its clock's epoch was, and never
-//!   decrease. Of each neighbour and key the greatest number is kept; lower ones are replays. What has
+//!   decrease. Of each neighbor and key the greatest number is kept; lower ones are replays. What has
 //!   to outlive a restart is a [`SequenceState`].
 //! * **Secrets** are wiped from memory when they are dropped, are not in any `Debug`, and are compared in
 //!   constant time.
@@ -51,4 +51,4 @@ mod sequence;
 pub use authenticator::{AuthEvent, AuthOptions, Authentication, Authenticator};
 pub use error::{AuthError, KeyError, SealError};
 pub use key::{Algorithm, Key, KeyChain, Lifetime, LongKeys, Secret};
-pub use sequence::{NeighbourSequence, SequenceState};
+pub use sequence::{NeighborSequence, SequenceState};

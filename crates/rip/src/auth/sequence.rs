@@ -5,21 +5,21 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 /// What has to outlive a restart, so that neither this router's messages are taken for replays, nor
-/// replays of its neighbours' for theirs.
+/// replays of its neighbors' for theirs.
 ///
 /// Save it after each update, or whenever the process ends; it has no secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct SequenceState {
     /// The last number that was sent.
     pub sent: u32,
-    /// The greatest number that was received of each neighbour with each key.
-    pub received: Vec<NeighbourSequence>,
+    /// The greatest number that was received of each neighbor with each key.
+    pub received: Vec<NeighborSequence>,
 }
 
-/// The greatest sequence number that was received of a neighbour with a key.
+/// The greatest sequence number that was received of a neighbor with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct NeighbourSequence {
-    /// The neighbour.
+pub struct NeighborSequence {
+    /// The neighbor.
     pub address: Ipv4Addr,
     /// The key's id.
     pub key_id: u8,
@@ -30,7 +30,7 @@ pub struct NeighbourSequence {
 #[derive(Debug, Clone, Copy)]
 struct Last {
     sequence_number: u32,
-    /// The neighbour timed out; its entry may make room for another.
+    /// The neighbor timed out; its entry may make room for another.
     lost: bool,
 }
 
@@ -42,7 +42,7 @@ pub(super) enum Refused {
     Full,
 }
 
-/// The greatest number of each neighbour and key.
+/// The greatest number of each neighbor and key.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Received {
     last: BTreeMap<(Ipv4Addr, u8), Last>,
@@ -58,7 +58,7 @@ impl Received {
         limits: &super::AuthOptions,
     ) -> Result<(), Refused> {
         match self.last.get(&from) {
-            None if self.last.len() < limits.max_neighbours || self.can_forget() => Ok(()),
+            None if self.last.len() < limits.max_neighbors || self.can_forget() => Ok(()),
             None => Err(Refused::Full),
             // RFC 2082 §3.2.2 MUST (zero): what lost its memory starts at zero; that counts
             // only once it is believed to be gone.
@@ -93,7 +93,7 @@ impl Received {
         self.last.insert(from, last);
     }
 
-    /// The neighbour is not heard any more. Its numbers are kept.
+    /// The neighbor is not heard any more. Its numbers are kept.
     pub(super) fn lose(&mut self, address: Ipv4Addr) {
         for (_, last) in self.last.range_mut((address, 0)..=(address, u8::MAX)) {
             last.lost = true;
@@ -104,8 +104,8 @@ impl Received {
         self.last.len()
     }
 
-    pub(super) fn export(&self) -> Vec<NeighbourSequence> {
-        let export = |(&(address, key_id), last): (&(Ipv4Addr, u8), &Last)| NeighbourSequence {
+    pub(super) fn export(&self) -> Vec<NeighborSequence> {
+        let export = |(&(address, key_id), last): (&(Ipv4Addr, u8), &Last)| NeighborSequence {
             address,
             key_id,
             sequence_number: last.sequence_number,
@@ -114,7 +114,7 @@ impl Received {
     }
 
     /// Takes over saved numbers, up to `max`; a greater one that is known already stays.
-    pub(super) fn restore(&mut self, saved: &[NeighbourSequence], max: usize) {
+    pub(super) fn restore(&mut self, saved: &[NeighborSequence], max: usize) {
         for entry in saved {
             let key = (entry.address, entry.key_id);
             if self.last.len() >= max && !self.last.contains_key(&key) {

@@ -192,13 +192,13 @@ pub struct InterfaceConfig<F: Family> {
     pub announce_connected: bool,
     /// The versions and other switches of the family.
     pub switches: F::Switches,
-    /// Whether nothing is sent to the group or the broadcast address: neighbours in `neighbours`
+    /// Whether nothing is sent to the group or the broadcast address: neighbors in `neighbors`
     /// are still served, and what is heard is still learned. Requests of others are not answered.
     /// Default: false.
     pub passive: bool,
     /// Routers that get updates by unicast (RFC 2453 §3.10 names them for networks without
     /// broadcast). They must be on the link.
-    pub neighbours: Vec<F::Address>,
+    pub neighbors: Vec<F::Address>,
     /// The interval of regular updates, where it is not the router's. At least 1 s, and less than
     /// the router's timeout.
     pub update: Option<Duration>,
@@ -222,7 +222,7 @@ pub struct InterfaceConfig<F: Family> {
     /// beyond the link (RFC 5082). 0, the default, takes all in: RIP sends 1. RIPng wants 255
     /// whatever this says.
     pub min_hop_limit: u8,
-    /// Makes it a demand circuit. Its one peer is the one entry of `neighbours`.
+    /// Makes it a demand circuit. Its one peer is the one entry of `neighbors`.
     pub demand_circuit: Option<DemandCircuit>,
 }
 
@@ -236,7 +236,7 @@ impl<F: Family> InterfaceConfig<F> {
             announce_connected: true,
             switches: F::Switches::default(),
             passive: false,
-            neighbours: Vec::new(),
+            neighbors: Vec::new(),
             update: None,
             split_horizon: SplitHorizon::Simple,
             filter_in: Filter::PERMIT_ALL,
@@ -292,10 +292,10 @@ impl<F: Family> InterfaceConfig<F> {
             if F::BITS != 32 {
                 return wrong("demand_circuit", "RIPng has none");
             }
-            if self.neighbours.len() != 1 {
+            if self.neighbors.len() != 1 {
                 return wrong(
                     "demand_circuit",
-                    "it needs its peer as the one entry of `neighbours`",
+                    "it needs its peer as the one entry of `neighbors`",
                 );
             }
             if circuit.retransmission < Duration::from_secs(1) {

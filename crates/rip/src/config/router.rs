@@ -44,7 +44,7 @@ impl Default for Timers {
     }
 }
 
-/// Which routes of another source than RIP are announced to neighbours.
+/// Which routes of another source than RIP are announced to neighbors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redistribution<F: Family> {
     /// The routes of this source; not [`Source::Rip`].
@@ -87,13 +87,13 @@ pub struct Config<F: Family> {
     /// The most prefixes in the table, those of all sources together. Further ones are dropped and
     /// counted, whoever sends them. Default: 131,072.
     pub max_prefixes: usize,
-    /// The most routes that are kept of one neighbour. Further ones are dropped and counted, and
+    /// The most routes that are kept of one neighbor. Further ones are dropped and counted, and
     /// one event says so; those that are there stay. Default: 65,536.
-    pub max_routes_per_neighbour: usize,
-    /// The most neighbours that are remembered on an interface. When there are more, the one that
+    pub max_routes_per_neighbor: usize,
+    /// The most neighbors that are remembered on an interface. When there are more, the one that
     /// has no routes and was heard of least recently is forgotten; when all have routes, messages
     /// of further ones are dropped and counted. Default: 64.
-    pub max_neighbours: usize,
+    pub max_neighbors: usize,
     /// The most events that wait for `poll_event`. Further ones are dropped and counted.
     /// Default: 256.
     pub max_events: usize,
@@ -111,8 +111,8 @@ impl<F: Family> Default for Config<F> {
             max_paths: 1,
             switch_at_half_timeout: true,
             max_prefixes: 131_072,
-            max_routes_per_neighbour: 65_536,
-            max_neighbours: 64,
+            max_routes_per_neighbor: 65_536,
+            max_neighbors: 64,
             max_events: 256,
             redistribute: Vec::new(),
         }
@@ -164,11 +164,11 @@ impl<F: Family> Config<F> {
         if self.max_prefixes == 0 || self.max_prefixes > 16_777_216 {
             return wrong("max_prefixes", "it must be from 1 to 16,777,216");
         }
-        if self.max_routes_per_neighbour == 0 {
-            return wrong("max_routes_per_neighbour", "it must be at least 1");
+        if self.max_routes_per_neighbor == 0 {
+            return wrong("max_routes_per_neighbor", "it must be at least 1");
         }
-        if self.max_neighbours == 0 || self.max_neighbours > 65_536 {
-            return wrong("max_neighbours", "it must be from 1 to 65,536");
+        if self.max_neighbors == 0 || self.max_neighbors > 65_536 {
+            return wrong("max_neighbors", "it must be from 1 to 65,536");
         }
         for rule in &self.redistribute {
             if rule.source == Source::Rip {

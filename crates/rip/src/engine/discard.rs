@@ -42,15 +42,15 @@ pub enum Discard {
     #[error("the request asks for nothing")]
     EmptyRequest,
     /// The [`RequestPolicy`](crate::config::RequestPolicy) of the interface does not allow it, or
-    /// the interface is passive and the sender is not one of its neighbours.
+    /// the interface is passive and the sender is not one of its neighbors.
     #[error("such requests are not answered on the interface")]
     RequestRefused,
     /// More requests than the policy allows a second, or too many answers under way.
     #[error("too many requests")]
     RequestLimit,
-    /// There is no room for a further neighbour.
-    #[error("the interface has as many neighbours as it may")]
-    NeighbourLimit,
+    /// There is no room for a further neighbor.
+    #[error("the interface has as many neighbors as it may")]
+    NeighborLimit,
     /// A message of demand circuits came on an interface that is none, or not from its peer.
     #[error("not the peer of a demand circuit")]
     NotACircuit,
@@ -108,8 +108,8 @@ pub struct Stats {
     pub request_refused: u64,
     /// Requests above the rate, or while too many answers are under way.
     pub request_limit: u64,
-    /// Messages of neighbours above the limit.
-    pub neighbour_limit: u64,
+    /// Messages of neighbors above the limit.
+    pub neighbor_limit: u64,
     /// Messages of demand circuits that are not for this router.
     pub not_a_circuit: u64,
 
@@ -137,10 +137,10 @@ pub struct Stats {
     pub filtered: u64,
     /// Entries dropped because the table is full.
     pub table_full: u64,
-    /// Entries dropped because the neighbour has as many routes as it may.
-    pub neighbour_routes: u64,
+    /// Entries dropped because the neighbor has as many routes as it may.
+    pub neighbor_routes: u64,
 
-    /// Changes of routes that neighbours were or will be told of.
+    /// Changes of routes that neighbors were or will be told of.
     pub route_changes: u64,
     /// Routes that timed out.
     pub timed_out: u64,
@@ -179,7 +179,7 @@ impl Stats {
             Discard::EmptyRequest => &mut self.empty_request,
             Discard::RequestRefused => &mut self.request_refused,
             Discard::RequestLimit => &mut self.request_limit,
-            Discard::NeighbourLimit => &mut self.neighbour_limit,
+            Discard::NeighborLimit => &mut self.neighbor_limit,
             Discard::NotACircuit | Discard::UnexpectedAcknowledgement(_) => &mut self.not_a_circuit,
         };
         *counter = counter.wrapping_add(1);
@@ -224,10 +224,10 @@ pub struct InterfaceStats {
     pub triggered_updates: u64,
 }
 
-/// The same for a neighbour. The latter two are those of RFC 1724 §4.4.
+/// The same for a neighbor. The latter two are those of RFC 1724 §4.4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
-pub struct NeighbourStats {
+pub struct NeighborStats {
     /// Messages taken in.
     pub received: u64,
     /// Messages ignored.

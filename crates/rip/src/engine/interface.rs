@@ -137,12 +137,12 @@ impl<F: Family> Interface<F> {
             .then(|| F::targets(self))
             .into_iter()
             .flatten();
-        let neighbours = self
+        let neighbors = self
             .config
-            .neighbours
+            .neighbors
             .iter()
-            .filter_map(|&neighbour| Some((F::source_for(self, neighbour)?, neighbour)));
-        group.chain(neighbours).nth(number)
+            .filter_map(|&neighbor| Some((F::source_for(self, neighbor)?, neighbor)));
+        group.chain(neighbors).nth(number)
     }
 
     /// Whether a regular update is being sent. On a demand circuit, the walk is part of responses.

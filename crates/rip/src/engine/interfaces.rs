@@ -95,7 +95,7 @@ impl<F: Family> Engine<F> {
         true
     }
 
-    /// Sets an interface up anew. Routes and neighbours stay, as far as the new configuration takes
+    /// Sets an interface up anew. Routes and neighbors stay, as far as the new configuration takes
     /// them, and an update goes out.
     ///
     /// # Errors
@@ -159,7 +159,7 @@ impl<F: Family> Engine<F> {
         true
     }
 
-    /// The addresses of an interface are these from now on. Neighbours that are not on the link any
+    /// The addresses of an interface are these from now on. Neighbors that are not on the link any
     /// more are gone, and routes through them become unreachable. `false` when there is no
     /// interface of this number.
     pub fn set_addresses(
@@ -195,7 +195,7 @@ impl<F: Family> Engine<F> {
         }
         let after: Vec<F::Prefix> = state.networks().map(|(_, network)| network).collect();
         let lost: Vec<F::Address> = self
-            .neighbours
+            .neighbors
             .range((interface, F::UNSPECIFIED)..)
             .map(|(&(on, address), _)| (on, address))
             .take_while(|(on, _)| *on == interface)
@@ -212,7 +212,7 @@ impl<F: Family> Engine<F> {
             }
         }
         for address in lost {
-            self.lose_neighbour(interface, address);
+            self.lose_neighbor(interface, address);
         }
         if starts {
             self.start_sending(interface);
@@ -231,7 +231,7 @@ impl<F: Family> Engine<F> {
         self.start_sending(interface);
     }
 
-    /// Asks the neighbours for their tables, and begins with updates.
+    /// Asks the neighbors for their tables, and begins with updates.
     fn start_sending(&mut self, interface: InterfaceId) {
         let timers = self.config.timers;
         let wait = self.random_between(timers.triggered_min, timers.triggered_max);
@@ -267,32 +267,32 @@ impl<F: Family> Engine<F> {
         for prefix in networks {
             self.withdraw(Origin::Own, &prefix);
         }
-        let neighbours: Vec<F::Address> = self
-            .neighbours
+        let neighbors: Vec<F::Address> = self
+            .neighbors
             .range((interface, F::UNSPECIFIED)..)
             .map(|(key, _)| *key)
             .take_while(|(on, _)| *on == interface)
             .map(|(_, address)| address)
             .collect();
-        for address in neighbours {
-            self.lose_neighbour(interface, address);
+        for address in neighbors {
+            self.lose_neighbor(interface, address);
         }
     }
 
-    /// Forgets a neighbour; routes through it become unreachable.
-    pub(super) fn lose_neighbour(&mut self, interface: InterfaceId, address: F::Address) {
-        let Some(neighbour) = self.neighbours.remove(&(interface, address)) else {
+    /// Forgets a neighbor; routes through it become unreachable.
+    pub(super) fn lose_neighbor(&mut self, interface: InterfaceId, address: F::Address) {
+        let Some(neighbor) = self.neighbors.remove(&(interface, address)) else {
             return;
         };
-        let gateway = neighbour.gateway;
+        let gateway = neighbor.gateway;
         if self.rib.table().routes_through(gateway) > 0 {
             self.expire_through(gateway);
         }
         self.rib.table_mut().remove_gateway(gateway);
         if let Some(state) = self.interfaces.get_mut(&interface) {
-            F::neighbour_lost(&mut state.state, address);
+            F::neighbor_lost(&mut state.state, address);
         }
-        let event = Event::NeighbourDown { interface, address };
+        let event = Event::NeighborDown { interface, address };
         self.events.push(&mut self.stats, event);
     }
 
@@ -327,7 +327,7 @@ impl<F: Family> Engine<F> {
         self.put(prefix, data);
     }
 
-    /// The slot of a gateway that is no neighbour.
+    /// The slot of a gateway that is no neighbor.
     fn link(&mut self, interface: Option<InterfaceId>) -> u32 {
         let table = self.rib.table_mut();
         *self
@@ -425,7 +425,7 @@ impl<F: Family> Engine<F> {
 
     /// Announces all routes as unreachable, and nothing after that: poll on until
     /// [`is_shut_down`](Self::is_shut_down).
-    // RFC 2453 §3.4.4: what becomes unreachable is told at once; the neighbours need not time it out.
+    // RFC 2453 §3.4.4: what becomes unreachable is told at once; the neighbors need not time it out.
     pub fn shut_down(&mut self, now: Instant) {
         self.now = self.now.max(now);
         if self.shutting_down {

@@ -2,7 +2,7 @@
 
 use packet_buffer::Instant;
 
-use super::NeighbourStats;
+use super::NeighborStats;
 use crate::auth::AuthEvent;
 use crate::family::Family;
 
@@ -51,14 +51,14 @@ pub struct Transmit<F: Family> {
 #[non_exhaustive]
 pub enum Event<F: Family> {
     /// A router was heard that was not known.
-    NeighbourUp {
+    NeighborUp {
         /// Where.
         interface: InterfaceId,
         /// Its address.
         address: F::Address,
     },
-    /// A neighbour was not heard of for the timeout of routes, or its interface went down.
-    NeighbourDown {
+    /// A neighbor was not heard of for the timeout of routes, or its interface went down.
+    NeighborDown {
         /// Where.
         interface: InterfaceId,
         /// Its address.
@@ -72,9 +72,9 @@ pub enum Event<F: Family> {
         /// The source that the message gave.
         source: F::Address,
     },
-    /// A neighbour has sent more routes than are kept of one. It is told once until its routes are
+    /// A neighbor has sent more routes than are kept of one. It is told once until its routes are
     /// fewer again.
-    NeighbourRouteLimit {
+    NeighborRouteLimit {
         /// Where.
         interface: InterfaceId,
         /// Its address.
@@ -108,9 +108,9 @@ impl<F: Family> Event<F> {
     }
 }
 
-/// A neighbour that was heard.
+/// A neighbor that was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Neighbour<F: Family> {
+pub struct Neighbor<F: Family> {
     /// Where.
     pub interface: InterfaceId,
     /// Its address.
@@ -122,5 +122,5 @@ pub struct Neighbour<F: Family> {
     /// How many routes are in use that lead to it.
     pub routes: usize,
     /// Counters.
-    pub stats: NeighbourStats,
+    pub stats: NeighborStats,
 }

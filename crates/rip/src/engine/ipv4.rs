@@ -193,8 +193,8 @@ impl Protocol for Ipv4 {
         state.authenticator.poll_event()
     }
 
-    fn neighbour_lost(state: &mut State, address: Ipv4Addr) {
-        state.authenticator.neighbour_lost(address);
+    fn neighbor_lost(state: &mut State, address: Ipv4Addr) {
+        state.authenticator.neighbor_lost(address);
     }
 
     #[inline]

@@ -126,7 +126,7 @@ impl Protocol for Ipv6 {
         None
     }
 
-    fn neighbour_lost((): &mut (), _: Ipv6Addr) {}
+    fn neighbor_lost((): &mut (), _: Ipv6Addr) {}
 
     #[inline]
     fn for_each_route(

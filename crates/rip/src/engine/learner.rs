@@ -5,7 +5,7 @@ use packet_buffer::Instant;
 use super::discard::{Stats, count};
 use super::learn::{Decision, Known, decide, half_expired};
 use super::protocol::Heard;
-use super::{Event, Events, InterfaceId, NeighbourState};
+use super::{Event, Events, InterfaceId, NeighborState};
 use crate::config::{Config, InterfaceConfig, offset_of};
 use crate::family::Family;
 use crate::rib::{INFINITY, Origin, PathData, Table, Timer};
@@ -17,7 +17,7 @@ pub(super) struct Learner<'a, F: Family> {
     pub(super) config: &'a Config<F>,
     pub(super) link: &'a InterfaceConfig<F>,
     pub(super) sender: F::Address,
-    pub(super) neighbour: &'a mut NeighbourState,
+    pub(super) neighbor: &'a mut NeighborState,
     pub(super) table: &'a mut Table<F>,
     pub(super) stats: &'a mut Stats,
     pub(super) events: &'a mut Events<F>,
@@ -48,21 +48,21 @@ impl<F: Family> Learner<'_, F> {
             .min(INFINITY);
         let data = PathData {
             next_hop: heard.next_hop.unwrap_or(self.sender),
-            gateway: self.neighbour.gateway,
+            gateway: self.neighbor.gateway,
             tag: heard.tag,
             metric,
             distance: self.config.distance,
             origin: Origin::Rip,
         };
         // Routers tell their tables in the same order each time, in which the slots were filled.
-        let guess = self.neighbour.next;
+        let guess = self.neighbor.next;
         let Some(destination) = self.table.find_near(&heard.prefix, guess) else {
             if decide(None, metric) == Decision::Add {
                 self.add(None, &heard.prefix, data);
             }
             return;
         };
-        self.neighbour.next = destination.wrapping_add(1);
+        self.neighbor.next = destination.wrapping_add(1);
 
         // The route through the sender, or else the best there is.
         let mut known: Option<u32> = None;
@@ -133,15 +133,15 @@ impl<F: Family> Learner<'_, F> {
         }
     }
 
-    /// Whether the neighbour may have one more route.
+    /// Whether the neighbor may have one more route.
     fn has_room(&mut self, gateway: u32) -> bool {
-        if self.table.routes_through(gateway) < self.config.max_routes_per_neighbour {
+        if self.table.routes_through(gateway) < self.config.max_routes_per_neighbor {
             return true;
         }
-        count(&mut self.stats.neighbour_routes);
-        if !self.neighbour.limit_told {
-            self.neighbour.limit_told = true;
-            let event = Event::NeighbourRouteLimit {
+        count(&mut self.stats.neighbor_routes);
+        if !self.neighbor.limit_told {
+            self.neighbor.limit_told = true;
+            let event = Event::NeighborRouteLimit {
                 interface: self.interface,
                 address: self.sender,
             };
@@ -162,7 +162,7 @@ impl<F: Family> Learner<'_, F> {
             }
             return;
         };
-        self.neighbour.next = destination.wrapping_add(1);
+        self.neighbor.next = destination.wrapping_add(1);
         let before = self.table.head(destination);
         let slot = self.table.add_path(destination, data);
         self.start_timeout(slot);
@@ -265,7 +265,7 @@ pub(super) fn settle<F: Family>(
     // A route of RIP behind one of another source is nobody's business.
     let seen = members && after.is_some_and(|(_, data)| data.origin == Origin::Rip);
     if before != after || seen {
-        // RFC 2453 §3.9.2 MUST (change-flag): neighbours hear of it.
+        // RFC 2453 §3.9.2 MUST (change-flag): neighbors hear of it.
         table.changed(destination);
         table.forwarding_changed(destination);
         count(&mut stats.route_changes);

@@ -37,25 +37,25 @@ use core::time::Duration;
 use packet_buffer::{Instant, PacketBuf, RandomSource};
 
 use self::discard::count;
-pub use self::discard::{Discard, InterfaceStats, NeighbourStats, Stats};
+pub use self::discard::{Discard, InterfaceStats, NeighborStats, Stats};
 use self::interface::Interface;
-pub use self::io::{Event, InterfaceId, Neighbour, Received, Transmit};
+pub use self::io::{Event, InterfaceId, Neighbor, Received, Transmit};
 pub(crate) use self::protocol::Protocol;
 use crate::auth::SequenceState;
 use crate::config::{Config, ConfigError};
 use crate::family::{Family, Ipv4};
 use crate::rib::{Rib, RouteChange};
 
-/// What is known of a neighbour.
+/// What is known of a neighbor.
 #[derive(Debug)]
-struct NeighbourState {
+struct NeighborState {
     gateway: u32,
     version: u8,
     last_heard: Instant,
     limit_told: bool,
     /// Where the destination of the next route may well be in the table.
     next: u32,
-    stats: NeighbourStats,
+    stats: NeighborStats,
 }
 
 /// A RIP router of one address family.
@@ -66,15 +66,15 @@ pub struct Engine<F: Family> {
     config: Config<F>,
     rib: Rib<F>,
     interfaces: BTreeMap<InterfaceId, Interface<F>>,
-    neighbours: BTreeMap<(InterfaceId, F::Address), NeighbourState>,
-    /// The slots of gateways that are no neighbours.
+    neighbors: BTreeMap<(InterfaceId, F::Address), NeighborState>,
+    /// The slots of gateways that are no neighbors.
     links: BTreeMap<Option<InterfaceId>, u32>,
     now: Instant,
     random: Box<dyn RandomSource + Send>,
     events: Events<F>,
     stats: Stats,
-    /// When a neighbour may have been silent for too long.
-    neighbour_check: Option<Instant>,
+    /// When a neighbor may have been silent for too long.
+    neighbor_check: Option<Instant>,
     table_full_told: bool,
     shutting_down: bool,
     /// The interface that sent last.
@@ -117,12 +117,12 @@ impl<F: Family> Engine<F> {
             },
             config,
             interfaces: BTreeMap::new(),
-            neighbours: BTreeMap::new(),
+            neighbors: BTreeMap::new(),
             links: BTreeMap::new(),
             now: Instant::ZERO,
             random,
             stats: Stats::default(),
-            neighbour_check: None,
+            neighbor_check: None,
             table_full_told: false,
             shutting_down: false,
             served: None,
@@ -184,17 +184,17 @@ impl<F: Family> Engine<F> {
         &self.rib
     }
 
-    /// The neighbours that were heard, by interface.
-    pub fn neighbours(&self) -> impl Iterator<Item = Neighbour<F>> + '_ {
-        self.neighbours
+    /// The neighbors that were heard, by interface.
+    pub fn neighbors(&self) -> impl Iterator<Item = Neighbor<F>> + '_ {
+        self.neighbors
             .iter()
-            .map(|(&(interface, address), neighbour)| Neighbour {
+            .map(|(&(interface, address), neighbor)| Neighbor {
                 interface,
                 address,
-                version: neighbour.version,
-                last_heard: neighbour.last_heard,
-                routes: self.rib.table().routes_through(neighbour.gateway),
-                stats: neighbour.stats,
+                version: neighbor.version,
+                last_heard: neighbor.last_heard,
+                routes: self.rib.table().routes_through(neighbor.gateway),
+                stats: neighbor.stats,
             })
     }
 
@@ -254,7 +254,7 @@ impl<F: Family> fmt::Debug for Engine<F> {
             .field("now", &self.now)
             .field("prefixes", &self.rib.len())
             .field("interfaces", &self.interfaces.len())
-            .field("neighbours", &self.neighbours.len())
+            .field("neighbors", &self.neighbors.len())
             .finish_non_exhaustive()
     }
 }

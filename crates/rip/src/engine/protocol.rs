@@ -87,8 +87,8 @@ pub trait Protocol {
     where
         Self: Family;
 
-    /// A neighbour was lost.
-    fn neighbour_lost(state: &mut Self::State, address: Self::Address)
+    /// A neighbor was lost.
+    fn neighbor_lost(state: &mut Self::State, address: Self::Address)
     where
         Self: Family;
 

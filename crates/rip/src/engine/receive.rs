@@ -8,7 +8,7 @@ use super::discard::count;
 use super::interface::{Answer, Walk, What};
 use super::learner::Learner;
 use super::protocol::Incoming;
-use super::{Discard, Engine, Event, NeighbourState, NeighbourStats, Received};
+use super::{Discard, Engine, Event, NeighborState, NeighborStats, Received};
 use crate::family::Family;
 use crate::rib::{INFINITY, Origin, Timer};
 use crate::wire::{Command, RequestKind, UpdateHeader};
@@ -88,7 +88,7 @@ impl<F: Family> Engine<F> {
             RequestKind::Entries => !policy.specific,
         };
         let passive =
-            interface.config.passive && !interface.config.neighbours.contains(&received.source);
+            interface.config.passive && !interface.config.neighbors.contains(&received.source);
         if refused || passive || policy.per_second == 0 {
             return Err(Discard::RequestRefused);
         }
@@ -137,15 +137,15 @@ impl<F: Family> Engine<F> {
         permanent: bool,
     ) -> Result<(), Discard> {
         let key = (received.interface, received.source);
-        let room = self.room_for_neighbour(key);
+        let room = self.room_for_neighbor(key);
         if let Room::None = room {
-            return Err(Discard::NeighbourLimit);
+            return Err(Discard::NeighborLimit);
         }
         self.verify(now, received, incoming)?;
         // State is made for those who have passed only.
         if let Room::Of(address) = room {
             self.now = now;
-            self.lose_neighbour(received.interface, address);
+            self.lose_neighbor(received.interface, address);
         }
         self.learn(now, received, incoming, permanent);
         Ok(())
@@ -163,29 +163,29 @@ impl<F: Family> Engine<F> {
             return;
         };
         let mut new = false;
-        let neighbour = self.neighbours.entry(key).or_insert_with(|| {
+        let neighbor = self.neighbors.entry(key).or_insert_with(|| {
             new = true;
-            NeighbourState {
+            NeighborState {
                 gateway: self.rib.table_mut().add_gateway(Some(received.interface)),
                 version: incoming.version,
                 last_heard: now,
                 limit_told: false,
                 next: 0,
-                stats: NeighbourStats::default(),
+                stats: NeighborStats::default(),
             }
         });
-        neighbour.version = incoming.version;
-        neighbour.last_heard = now;
-        count(&mut neighbour.stats.received);
+        neighbor.version = incoming.version;
+        neighbor.last_heard = now;
+        count(&mut neighbor.stats.received);
         if new {
-            let event = Event::NeighbourUp {
+            let event = Event::NeighborUp {
                 interface: received.interface,
                 address: received.source,
             };
             self.events.push(&mut self.stats, event);
         }
         let deadline = now + self.config.timers.timeout;
-        self.neighbour_check.get_or_insert(deadline);
+        self.neighbor_check.get_or_insert(deadline);
         let mut bad = 0;
         let mut learner = Learner {
             now,
@@ -193,7 +193,7 @@ impl<F: Family> Engine<F> {
             config: &self.config,
             link: &interface.config,
             sender: received.source,
-            neighbour,
+            neighbor,
             table: self.rib.table_mut(),
             stats: &mut self.stats,
             events: &mut self.events,
@@ -207,25 +207,25 @@ impl<F: Family> Engine<F> {
                 bad += 1;
             }
         });
-        neighbour.stats.bad_routes = neighbour.stats.bad_routes.wrapping_add(bad);
+        neighbor.stats.bad_routes = neighbor.stats.bad_routes.wrapping_add(bad);
         interface.stats.bad_routes = interface.stats.bad_routes.wrapping_add(bad);
     }
 
-    /// Whether there is room for a neighbour, or whose place it can take.
-    fn room_for_neighbour(&self, key: (super::InterfaceId, F::Address)) -> Room<F> {
-        if self.neighbours.contains_key(&key) {
+    /// Whether there is room for a neighbor, or whose place it can take.
+    fn room_for_neighbor(&self, key: (super::InterfaceId, F::Address)) -> Room<F> {
+        if self.neighbors.contains_key(&key) {
             return Room::Free;
         }
         let on_interface = self
-            .neighbours
+            .neighbors
             .range((key.0, F::UNSPECIFIED)..)
             .take_while(|((interface, _), _)| *interface == key.0);
-        if on_interface.clone().count() < self.config.max_neighbours {
+        if on_interface.clone().count() < self.config.max_neighbors {
             return Room::Free;
         }
         on_interface
-            .filter(|(_, neighbour)| self.rib.table().routes_through(neighbour.gateway) == 0)
-            .min_by_key(|(_, neighbour)| neighbour.last_heard)
+            .filter(|(_, neighbor)| self.rib.table().routes_through(neighbor.gateway) == 0)
+            .min_by_key(|(_, neighbor)| neighbor.last_heard)
             .map_or(Room::None, |((_, address), _)| Room::Of(*address))
     }
 
@@ -240,7 +240,7 @@ impl<F: Family> Engine<F> {
             .interfaces
             .get(&received.interface)
             .ok_or(Discard::UnknownInterface)?;
-        let peer = interface.config.neighbours.first();
+        let peer = interface.config.neighbors.first();
         let (Some(circuit), Some(update), true) = (
             &interface.circuit,
             incoming.update,
@@ -258,9 +258,9 @@ impl<F: Family> Engine<F> {
         }
         let response = incoming.command == Command::UPDATE_RESPONSE;
         if response
-            && let Room::None = self.room_for_neighbour((received.interface, received.source))
+            && let Room::None = self.room_for_neighbor((received.interface, received.source))
         {
-            return Err(Discard::NeighbourLimit);
+            return Err(Discard::NeighborLimit);
         }
         self.verify(now, received, incoming)?;
         self.now = now;
@@ -298,10 +298,10 @@ impl<F: Family> Engine<F> {
     // RFC 2091 §6.1 MUST (database-timer): a flush starts the timers of all routes of the peer.
     fn flush(&mut self, now: Instant, received: &Received<'_, F>) {
         let key = (received.interface, received.source);
-        let Some(neighbour) = self.neighbours.get(&key) else {
+        let Some(neighbor) = self.neighbors.get(&key) else {
             return;
         };
-        let gateway = neighbour.gateway;
+        let gateway = neighbor.gateway;
         let deadline = now + self.config.timers.timeout;
         let table = self.rib.table_mut();
         for slot in 0..table.paths_end() {
@@ -324,8 +324,8 @@ impl<F: Family> Engine<F> {
         };
         count(&mut interface.stats.bad_messages);
         let key = (received.interface, received.source);
-        if let Some(neighbour) = self.neighbours.get_mut(&key) {
-            count(&mut neighbour.stats.bad_messages);
+        if let Some(neighbor) = self.neighbors.get_mut(&key) {
+            count(&mut neighbor.stats.bad_messages);
         }
         if matches!(discard, Discard::Authentication(_))
             && !interface.told.contains(&received.source)
@@ -341,7 +341,7 @@ impl<F: Family> Engine<F> {
     }
 }
 
-/// Room for a neighbour.
+/// Room for a neighbor.
 enum Room<F: Family> {
     /// There is some.
     Free,

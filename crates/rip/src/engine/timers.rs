@@ -23,8 +23,8 @@ impl<F: Family> Engine<F> {
         while let Some((slot, _)) = self.due(Timer::Garbage) {
             self.collect(slot);
         }
-        if self.neighbour_check.is_some_and(|at| at <= now) {
-            self.check_neighbours();
+        if self.neighbor_check.is_some_and(|at| at <= now) {
+            self.check_neighbors();
         }
         let due: Vec<InterfaceId> = self
             .interfaces
@@ -71,14 +71,14 @@ impl<F: Family> Engine<F> {
         table.remove_if_unused(destination);
     }
 
-    /// Forgets neighbours that were silent for as long as routes live. Those of demand circuits may
+    /// Forgets neighbors that were silent for as long as routes live. Those of demand circuits may
     /// be.
-    fn check_neighbours(&mut self) {
+    fn check_neighbors(&mut self) {
         let timeout = self.config.timers.timeout;
         let now = self.now;
         let mut next: Option<Instant> = None;
         let mut lost = Vec::new();
-        for (&(interface, address), neighbour) in &mut self.neighbours {
+        for (&(interface, address), neighbor) in &mut self.neighbors {
             let circuit = self
                 .interfaces
                 .get(&interface)
@@ -86,25 +86,25 @@ impl<F: Family> Engine<F> {
             if circuit {
                 continue;
             }
-            if self.rib.table().routes_through(neighbour.gateway)
-                < self.config.max_routes_per_neighbour
+            if self.rib.table().routes_through(neighbor.gateway)
+                < self.config.max_routes_per_neighbor
             {
-                neighbour.limit_told = false;
+                neighbor.limit_told = false;
             }
-            let deadline = neighbour.last_heard + timeout;
+            let deadline = neighbor.last_heard + timeout;
             if deadline <= now {
                 lost.push((interface, address));
             } else {
                 next = Some(next.map_or(deadline, |next| next.min(deadline)));
             }
         }
-        self.neighbour_check = next;
+        self.neighbor_check = next;
         for (interface, address) in lost {
-            self.lose_neighbour(interface, address);
+            self.lose_neighbor(interface, address);
         }
     }
 
-    // RFC 2453 §3.8 MUST (periodic): every 30 seconds, a complete update to every neighbour.
+    // RFC 2453 §3.8 MUST (periodic): every 30 seconds, a complete update to every neighbor.
     fn start_update(&mut self, id: InterfaceId) {
         let timers = self.config.timers;
         let now = self.now;
@@ -159,10 +159,10 @@ impl<F: Family> Engine<F> {
         for interface in lost {
             // RFC 2091 §6.4 MUST (unreachable): after that, routes through the circuit are gone.
             let gateways: Vec<u32> = self
-                .neighbours
+                .neighbors
                 .range((interface, F::UNSPECIFIED)..)
                 .take_while(|((on, _), _)| *on == interface)
-                .map(|(_, neighbour)| neighbour.gateway)
+                .map(|(_, neighbor)| neighbor.gateway)
                 .collect();
             for gateway in gateways {
                 self.expire_through(gateway);
@@ -191,6 +191,6 @@ impl<F: Family> Engine<F> {
             .into_iter()
             .flatten()
         });
-        routes.chain(interfaces).chain(self.neighbour_check).min()
+        routes.chain(interfaces).chain(self.neighbor_check).min()
     }
 }

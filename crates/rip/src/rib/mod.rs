@@ -5,7 +5,7 @@
 //! has one to a prefix, or several of the same metric.
 //!
 //! A route takes about 100 octets (IPv4) in a table of any size. No two tables of all routes are
-//! kept: what neighbours and the forwarding table have yet to hear is threaded through the same
+//! kept: what neighbors and the forwarding table have yet to hear is threaded through the same
 //! records.
 
 mod route;

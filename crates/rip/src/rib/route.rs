@@ -13,7 +13,7 @@ pub enum Source {
     Connected,
     /// Configuration.
     Static,
-    /// Learned from a neighbour by this engine.
+    /// Learned from a neighbor by this engine.
     Rip,
     /// Another protocol, under a number of the caller's.
     Other(u8),
@@ -84,7 +84,7 @@ pub struct Route<F: Family> {
     pub next_hops: NextHops<F>,
 }
 
-/// A route that the router has from elsewhere than the engine's neighbours.
+/// A route that the router has from elsewhere than the engine's neighbors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LocalRoute<F: Family> {
     /// Where it leads.

@@ -58,7 +58,7 @@ pub(crate) struct PathData<F: Family> {
 /// Where a route comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// A neighbour.
+    /// A neighbor.
     Rip,
     /// An interface of the engine.
     Own,
@@ -511,7 +511,7 @@ impl<F: Family> Table<F> {
         Some((slot, self.paths.get(slot)?.deadline))
     }
 
-    // Changes, for neighbours
+    // Changes, for neighbors
 
     /// What is announced of the destination has changed.
     pub(crate) fn changed(&mut self, slot: u32) {

@@ -25,7 +25,7 @@ pub enum DatagramError {
     #[error("the source is not a link-local address")]
     SourceNotLinkLocal,
     /// The datagram may have crossed a router.
-    #[error("a hop limit of {received} is below the {required} of a neighbour")]
+    #[error("a hop limit of {received} is below the {required} of a neighbor")]
     HopLimit {
         /// The hop limit, or time to live, of the datagram.
         received: u8,
@@ -50,7 +50,7 @@ pub const fn check_response_port(source_port: u16, required: u16) -> Result<(), 
     }
 }
 
-/// The source of a RIP-1 or RIP-2 message is a neighbour on the interface with `addresses`, the one
+/// The source of a RIP-1 or RIP-2 message is a neighbor on the interface with `addresses`, the one
 /// that the datagram came in on.
 ///
 /// # Errors
@@ -90,7 +90,7 @@ pub fn check_ipv4_source(
     }
 }
 
-/// The source of a RIPng response is a neighbour's link-local address; `own` are the receiver's.
+/// The source of a RIPng response is a neighbor's link-local address; `own` are the receiver's.
 ///
 /// # Errors
 ///

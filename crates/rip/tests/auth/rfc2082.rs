@@ -100,13 +100,13 @@ mod section_3_2_2_message_reception {
         assert!(verify(&mut receiver, NOW, &at(5_000)).is_err());
     }
 
-    // RFC 2082 §3.2.2 MUST (zero): only of a neighbour that is believed to be gone.
+    // RFC 2082 §3.2.2 MUST (zero): only of a neighbor that is believed to be gone.
     #[test]
-    fn zero_counts_only_when_the_neighbour_was_lost() {
+    fn zero_counts_only_when_the_neighbor_was_lost() {
         let mut receiver = receiver();
         assert_eq!(verify(&mut receiver, NOW, &at(5_000)), Ok(()));
         assert!(verify(&mut receiver, NOW, &at(0)).is_err());
-        receiver.neighbour_lost(PEER);
+        receiver.neighbor_lost(PEER);
         // Replays stay replays.
         assert!(verify(&mut receiver, NOW, &at(4_999)).is_err());
         assert_eq!(verify(&mut receiver, NOW, &at(0)), Ok(()));
@@ -122,7 +122,7 @@ mod section_3_2_2_message_reception {
         };
         let mut receiver = Authenticator::new(chain([key(1, Algorithm::KeyedMd5)]), options);
         assert_eq!(verify(&mut receiver, NOW, &at(5_000)), Ok(()));
-        receiver.neighbour_lost(PEER);
+        receiver.neighbor_lost(PEER);
         assert!(verify(&mut receiver, NOW, &at(0)).is_err());
         assert_eq!(verify(&mut receiver, NOW, &at(5_000)), Ok(()));
     }

@@ -1,8 +1,8 @@
-//! Sequence numbers: of each neighbour and key, bounded, and over a restart.
+//! Sequence numbers: of each neighbor and key, bounded, and over a restart.
 
 use super::*;
 use proptest::prelude::*;
-use rip::auth::{NeighbourSequence, SealError, SequenceState};
+use rip::auth::{NeighborSequence, SealError, SequenceState};
 
 const OTHER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
@@ -102,7 +102,7 @@ mod restart {
         let mut receiver = authenticator(keys());
         assert_eq!(verify(&mut receiver, NOW, &at_sequence(1, 50)), Ok(()));
         let saved = receiver.export();
-        let expected = NeighbourSequence {
+        let expected = NeighborSequence {
             address: PEER,
             key_id: 1,
             sequence_number: 50,
@@ -128,10 +128,10 @@ mod restart {
     #[test]
     fn a_saved_state_is_bounded_too() {
         let options = AuthOptions {
-            max_neighbours: 3,
+            max_neighbors: 3,
             ..AuthOptions::default()
         };
-        let received = (0..10).map(|i| NeighbourSequence {
+        let received = (0..10).map(|i| NeighborSequence {
             address: Ipv4Addr::new(192, 0, 2, i),
             key_id: 1,
             sequence_number: 1,
@@ -142,15 +142,15 @@ mod restart {
         };
         let mut receiver = Authenticator::new(chain([key(1, Algorithm::KeyedMd5)]), options);
         receiver.restore(&saved);
-        assert_eq!(receiver.neighbour_count(), 3);
+        assert_eq!(receiver.neighbor_count(), 3);
     }
 }
 
-mod of_each_neighbour_and_key {
+mod of_each_neighbor_and_key {
     use super::*;
 
     #[test]
-    fn neighbours_and_keys_do_not_disturb_each_other() {
+    fn neighbors_and_keys_do_not_disturb_each_other() {
         let keys = [key(1, Algorithm::KeyedMd5), key(2, Algorithm::KeyedMd5)];
         let mut receiver = authenticator(chain(keys));
         let mut take = |source, key_id, sequence| {
@@ -159,7 +159,7 @@ mod of_each_neighbour_and_key {
             receiver.verify(NOW, source, &message).is_ok()
         };
         assert!(take(PEER, 1, 1_000));
-        assert!(take(OTHER, 1, 10), "another neighbour counts for itself");
+        assert!(take(OTHER, 1, 10), "another neighbor counts for itself");
         assert!(take(PEER, 2, 10), "and so does another key");
         assert!(!take(PEER, 1, 999));
         assert!(!take(OTHER, 1, 9));
@@ -174,7 +174,7 @@ mod of_each_neighbour_and_key {
         };
         let mut receiver = Authenticator::new(chain([key(1, Algorithm::KeyedMd5)]), options);
         assert_eq!(verify(&mut receiver, NOW, &at_sequence(1, 1_000)), Ok(()));
-        // Somebody with the key forges a number near the end, to lock the neighbour out.
+        // Somebody with the key forges a number near the end, to lock the neighbor out.
         let refused = AuthError::Jump {
             received: u32::MAX - 1,
             last: 1_000,
@@ -190,7 +190,7 @@ mod of_each_neighbour_and_key {
     #[test]
     fn the_table_is_bounded_and_those_that_are_gone_make_room() {
         let options = AuthOptions {
-            max_neighbours: 4,
+            max_neighbors: 4,
             ..AuthOptions::default()
         };
         let mut receiver = Authenticator::new(chain([key(1, Algorithm::KeyedMd5)]), options);
@@ -200,13 +200,13 @@ mod of_each_neighbour_and_key {
         for i in 1..=4 {
             assert_eq!(receiver.verify(NOW, address(i), &message), Ok(()));
         }
-        let refused = Err(AuthError::NeighboursFull);
+        let refused = Err(AuthError::NeighborsFull);
         assert_eq!(receiver.verify(NOW, address(5), &message), refused);
         assert_eq!(receiver.verify(NOW, address(4), &message), Ok(()));
-        receiver.neighbour_lost(address(2));
+        receiver.neighbor_lost(address(2));
         assert_eq!(receiver.verify(NOW, address(5), &message), Ok(()));
         assert_eq!(receiver.verify(NOW, address(6), &message), refused);
-        assert_eq!(receiver.neighbour_count(), 4);
+        assert_eq!(receiver.neighbor_count(), 4);
         assert!(
             receiver
                 .export()
@@ -229,7 +229,7 @@ mod of_each_neighbour_and_key {
                 Err(AuthError::Digest)
             );
         }
-        assert_eq!(receiver.neighbour_count(), 0);
+        assert_eq!(receiver.neighbor_count(), 0);
     }
 }
 

@@ -58,7 +58,7 @@ fn refused(lab: &Lab<Ipv4>) -> u64 {
         + s.empty_request
         + s.request_refused
         + s.request_limit
-        + s.neighbour_limit
+        + s.neighbor_limit
         + s.not_a_circuit
 }
 
@@ -94,7 +94,7 @@ fn s01_parsers_do_not_read_beyond_what_there_is() {
         assert_eq!(stats.received + refused(&lab), handed_in);
         assert!(stats.malformed > 1_000 && stats.version > 100, "{stats:?}");
         // Nothing grew beyond its bound.
-        assert!(lab.engine.neighbours().count() <= 1);
+        assert!(lab.engine.neighbors().count() <= 1);
         lab.seconds(1);
     }
 }
@@ -161,9 +161,9 @@ mod s04_replays {
         assert_eq!(lab.hear(&old), Ok(()));
         assert_eq!(lab.hear(&sealed(5_030, &[route(NET, 16)])), Ok(()));
         lab.refuses(&Lab::<Ipv4>::datagram(&old), |stats| stats.replayed);
-        // Nor later, when the neighbour is gone, nor after a restart that knows the numbers.
+        // Nor later, when the neighbor is gone, nor after a restart that knows the numbers.
         lab.seconds(400);
-        assert_eq!(lab.engine.neighbours().count(), 0);
+        assert_eq!(lab.engine.neighbors().count(), 0);
         lab.refuses(&Lab::<Ipv4>::datagram(&old), |stats| stats.replayed);
         let saved = lab.engine.sequence_state(LEFT).unwrap();
         let mut restarted = authenticated();
@@ -175,12 +175,12 @@ mod s04_replays {
     #[test]
     fn a_restarted_router_is_not_locked_out_by_its_own_numbers() {
         // By the clock; without one, by the numbers that were saved.
-        let mut neighbour = Authenticator::new(keys(), AuthOptions::default());
+        let mut neighbor = Authenticator::new(keys(), AuthOptions::default());
         let mut hears = |lab: &mut Lab<Ipv4>| {
             let sent = lab.seconds(60);
             let right = sent.iter().filter(|sent| sent.to.interface == RIGHT);
             let verdicts: Vec<_> = right
-                .map(|sent| neighbour.verify(lab.now, RIGHT_PEER, &sent.message()))
+                .map(|sent| neighbor.verify(lab.now, RIGHT_PEER, &sent.message()))
                 .collect();
             assert!(!verdicts.is_empty());
             verdicts.iter().all(Result::is_ok)
@@ -210,7 +210,7 @@ mod s04_replays {
     }
 
     #[test]
-    fn a_number_near_the_end_does_not_lock_a_neighbour_out() {
+    fn a_number_near_the_end_does_not_lock_a_neighbor_out() {
         let jump = AuthOptions {
             max_jump: Some(7 * 86_400),
             ..AuthOptions::default()
@@ -220,7 +220,7 @@ mod s04_replays {
             link.switches.auth_options = jump;
         });
         assert_eq!(lab.hear(&sealed(5_000, &[route(NET, 1)])), Ok(()));
-        // Another holder of the key forges it in the neighbour's name.
+        // Another holder of the key forges it in the neighbor's name.
         let poison = sealed(u32::MAX - 1, &[route(NET, 16)]);
         lab.refuses(&Lab::<Ipv4>::datagram(&poison), |stats| stats.replayed);
         assert_eq!(lab.hear(&sealed(5_030, &[route(NET, 1)])), Ok(()));
@@ -261,7 +261,7 @@ fn s05_no_amplifier() {
 }
 
 /// S6: infinity in the name of the owner takes a route away where there is no authentication; with it,
-/// only holders of the key can. The counters of the neighbour and of changes show the flapping.
+/// only holders of the key can. The counters of the neighbor and of changes show the flapping.
 #[test]
 fn s06_poison_in_the_name_of_the_owner() {
     let poison = response(&[route(NET, 16)]);
@@ -315,13 +315,13 @@ mod s07_floods_of_routes {
     }
 
     #[test]
-    fn a_neighbour_has_as_many_routes_as_it_may() {
-        let mut lab = Lab::v4_with(|config, _| config.max_routes_per_neighbour = 1_000);
+    fn a_neighbor_has_as_many_routes_as_it_may() {
+        let mut lab = Lab::v4_with(|config, _| config.max_routes_per_neighbor = 1_000);
         flood(&mut lab, PEER, 0, 5_000);
-        let of_peer = lab.engine.neighbours().next().unwrap().routes;
+        let of_peer = lab.engine.neighbors().next().unwrap().routes;
         assert_eq!(of_peer, 1_000);
-        assert_eq!(lab.stats().neighbour_routes, 4_000);
-        let told = Event::NeighbourRouteLimit {
+        assert_eq!(lab.stats().neighbor_routes, 4_000);
+        let told = Event::NeighborRouteLimit {
             interface: LEFT,
             address: PEER,
         };
@@ -379,31 +379,31 @@ mod s07_floods_of_routes {
     }
 }
 
-/// S8: senders that do not pass authentication become no neighbours; those that do are bounded.
+/// S8: senders that do not pass authentication become no neighbors; those that do are bounded.
 #[test]
-fn s08_floods_of_neighbours() {
+fn s08_floods_of_neighbors() {
     let address = |i: u32| Ipv4Addr::from_bits(0xc000_0200 + 2 + i % 250);
     let mut lab = authenticated();
     let forged = response(&[route(NET, 1)]);
     for i in 0..250 {
         assert!(lab.hear_from(address(i), &forged).is_err());
     }
-    assert_eq!(lab.engine.neighbours().count(), 0);
+    assert_eq!(lab.engine.neighbors().count(), 0);
     assert_eq!(lab.engine.sequence_state(LEFT).unwrap().received, []);
     // Nor do events grow: those for which there is no room are counted.
     assert!(lab.events().len() <= 64);
 
-    let mut lab = Lab::v4_with(|config, _| config.max_neighbours = 8);
+    let mut lab = Lab::v4_with(|config, _| config.max_neighbors = 8);
     for i in 0..250 {
         let prefix = format!("10.{i}.0.0/16");
         let taken = lab.hear_from(address(i), &response(&[route(&prefix, 1)]));
         assert_eq!(taken.is_ok(), i < 8, "{i}");
         if let Err(discard) = taken {
-            assert_eq!(discard, Discard::NeighbourLimit);
+            assert_eq!(discard, Discard::NeighborLimit);
         }
     }
-    assert_eq!(lab.engine.neighbours().count(), 8);
-    assert_eq!(lab.stats().neighbour_limit, 242);
+    assert_eq!(lab.engine.neighbors().count(), 8);
+    assert_eq!(lab.stats().neighbor_limit, 242);
     // One without routes makes room.
     let withdraw = response(&[route("10.3.0.0/16", 16)]);
     assert_eq!(lab.hear_from(address(3), &withdraw), Ok(()));
@@ -412,7 +412,7 @@ fn s08_floods_of_neighbours() {
         lab.hear_from(address(99), &response(&[route("10.99.0.0/16", 1)])),
         Ok(())
     );
-    assert_eq!(lab.engine.neighbours().count(), 8);
+    assert_eq!(lab.engine.neighbors().count(), 8);
 }
 
 /// S9: next hops that are no routers of this link, and this router itself, lead nowhere.

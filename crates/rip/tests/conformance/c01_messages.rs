@@ -140,7 +140,7 @@ fn check_010_messages_that_end_in_or_behind_the_header() {
         });
     }
     let state = lab.state().0;
-    // Decision: a response without entries is one of a neighbour that has none to tell.
+    // Decision: a response without entries is one of a neighbor that has none to tell.
     assert_eq!(lab.hear(&octets[..4]), Ok(()));
     assert_eq!(lab.state().0, state);
 }

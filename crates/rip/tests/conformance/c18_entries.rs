@@ -15,8 +15,8 @@ fn left_out(entry: RipEntryRepr, counter: fn(&Stats) -> u64) -> Lab<rip::Ipv4> {
     assert_eq!(lab.metric("10.1.0.0/16"), Some(2));
     assert_eq!(lab.metric("10.2.0.0/16"), Some(2));
     assert_eq!(lab.engine.rib().len(), routes + 2, "{entry:?}");
-    let neighbour = lab.engine.neighbours().next().unwrap();
-    assert_eq!(neighbour.stats.bad_routes, 1);
+    let neighbor = lab.engine.neighbors().next().unwrap();
+    assert_eq!(neighbor.stats.bad_routes, 1);
     lab
 }
 
@@ -163,7 +163,7 @@ fn check_030_a_connected_network_stays_connected() {
             "{prefix}"
         );
     }
-    // Nor does it go when the neighbour says that it cannot reach it.
+    // Nor does it go when the neighbor says that it cannot reach it.
     assert_eq!(lab.hear(&response(&[route("198.51.100.0/24", 16)])), Ok(()));
     assert_eq!(lab.metric("198.51.100.0/24"), Some(1));
 }

@@ -255,23 +255,23 @@ fn check_059_a_next_hop_is_named_on_its_own_network_only() {
     assert_eq!(
         hop(LEFT),
         Some(PEER),
-        "who hears it there may go to the neighbour itself"
+        "who hears it there may go to the neighbor itself"
     );
     assert_eq!(hop(RIGHT), Some([0, 0, 0, 0].into()));
 }
 
 #[test]
-fn check_060_neighbours_by_unicast() {
+fn check_060_neighbors_by_unicast() {
     let mut lab = Lab::v4_with(|_, link| {
         link.passive = true;
         if link.addresses[0].address.octets()[0] == 192 {
-            link.neighbours = vec![PEER, OTHER];
+            link.neighbors = vec![PEER, OTHER];
         }
     });
     let sent = lab.seconds(60);
     assert!(
         on(RIGHT, &sent).is_empty(),
-        "passive, and without neighbours"
+        "passive, and without neighbors"
     );
     let to: alloc::collections::BTreeSet<_> = sent.iter().map(|sent| sent.to.destination).collect();
     assert_eq!(to.into_iter().collect::<Vec<_>>(), [PEER, OTHER]);

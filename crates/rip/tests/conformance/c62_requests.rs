@@ -16,7 +16,7 @@ fn lab() -> Lab<Ipv4> {
     lab
 }
 
-/// A request of the neighbour on the right.
+/// A request of the neighbor on the right.
 fn from_right(payload: &[u8], source_port: u16) -> Received<'_, Ipv4> {
     Received {
         interface: RIGHT,

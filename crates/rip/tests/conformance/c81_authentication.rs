@@ -44,16 +44,16 @@ fn lab_with(authentication: &Authentication, options: AuthOptions) -> Lab<Ipv4> 
     })
 }
 
-/// What a neighbour with this authentication sends when its clock says `at`.
+/// What a neighbor with this authentication sends when its clock says `at`.
 fn sealed_at(authentication: &Authentication, at: u32, entries: &[RipEntryRepr]) -> Vec<u8> {
-    let mut neighbour = Authenticator::new(authentication.clone(), AuthOptions::default());
+    let mut neighbor = Authenticator::new(authentication.clone(), AuthOptions::default());
     let mut packet = PacketBuf::with_headroom(64);
     for entry in entries {
         packet.append_slice(&entry.octets());
     }
     let header = RipMessageRepr::new(Command::RESPONSE, 2);
     let now = Instant::from_secs(u64::from(at));
-    neighbour.seal(now, &header, &mut packet).unwrap();
+    neighbor.seal(now, &header, &mut packet).unwrap();
     packet.as_slice().to_vec()
 }
 
@@ -159,14 +159,14 @@ fn check_085_the_digest_covers_the_message_and_the_start_of_the_trailer() {
 
 #[test]
 fn check_086_the_data_length_with_and_without_the_marker_and_no_other() {
-    let neighbour = |counts| AuthOptions {
+    let neighbor = |counts| AuthOptions {
         length_counts_trailer: counts,
         ..AuthOptions::default()
     };
     for algorithm in Algorithm::ALL {
         let authentication = chain([key(1, algorithm)]);
         for counts in [false, true] {
-            let mut sender = Authenticator::new(authentication.clone(), neighbour(counts));
+            let mut sender = Authenticator::new(authentication.clone(), neighbor(counts));
             let mut packet = PacketBuf::with_headroom(64);
             packet.append_slice(&route(NET, 1).octets());
             let header = RipMessageRepr::new(Command::RESPONSE, 2);
@@ -230,7 +230,7 @@ fn check_089_the_same_sequence_number_is_accepted() {
 }
 
 #[test]
-fn check_090_numbers_are_of_each_neighbour_and_key() {
+fn check_090_numbers_are_of_each_neighbor_and_key() {
     let keys = chain([key(1, Algorithm::KeyedMd5), key(2, Algorithm::KeyedMd5)]);
     let of_key = |id, at| sealed_at(&chain([key(id, Algorithm::KeyedMd5)]), at, &[route(NET, 1)]);
     let mut lab = lab(&keys);
@@ -243,7 +243,7 @@ fn check_090_numbers_are_of_each_neighbour_and_key() {
 }
 
 #[test]
-fn check_091_number_0_is_accepted_of_a_neighbour_that_is_gone() {
+fn check_091_number_0_is_accepted_of_a_neighbor_that_is_gone() {
     let zero = || sealed_at(&md5(), 0, &[route(NET, 1)]);
     let mut lab = lab(&md5());
     assert_eq!(lab.hear(&sealed(&md5())), Ok(()));
@@ -256,7 +256,7 @@ fn check_091_number_0_is_accepted_of_a_neighbour_that_is_gone() {
         },
     );
     lab.seconds(181);
-    assert_eq!(lab.engine.neighbours().count(), 0);
+    assert_eq!(lab.engine.neighbors().count(), 0);
     assert_eq!(lab.hear(&zero()), Ok(()));
     // Decision: the choice of RFC 2082 is on unless it is switched off.
     let options = AuthOptions {
@@ -318,7 +318,7 @@ fn check_094_digests_are_compared_as_a_whole() {
 fn check_095_nothing_changes_before_the_digest_has_matched() {
     let mut lab = lab(&md5());
     let wrong = chain([Key::new(1, Algorithm::KeyedMd5, Secret::new(b"a guess"))]);
-    // Neither a neighbour, nor a number, nor a route, nor an answer, nor a timer.
+    // Neither a neighbor, nor a number, nor a route, nor an answer, nor a timer.
     refused(
         &mut lab,
         &sealed_at(&wrong, 9_000, &[route(NET, 1)]),
@@ -454,9 +454,9 @@ fn check_099_what_is_sent_is_no_longer_than_others_take() {
         assert_eq!(counts.iter().max(), Some(&most), "{algorithm:?} {counts:?}");
         assert!(right.iter().all(|sent| sent.payload.len() <= 504));
         // They pass at the other end.
-        let mut neighbour = Authenticator::new(authentication, AuthOptions::default());
+        let mut neighbor = Authenticator::new(authentication, AuthOptions::default());
         for sent in right {
-            assert_eq!(neighbour.verify(lab.now, PEER, &sent.message()), Ok(()));
+            assert_eq!(neighbor.verify(lab.now, PEER, &sent.message()), Ok(()));
         }
     }
 }
@@ -467,7 +467,7 @@ mod demand_circuit {
     fn circuit() -> Lab<Ipv4> {
         Lab::v4_with(|_, link| {
             if link.addresses[0].address.octets()[0] == 192 {
-                link.neighbours = vec![PEER];
+                link.neighbors = vec![PEER];
                 link.demand_circuit = Some(DemandCircuit::default());
             }
         })

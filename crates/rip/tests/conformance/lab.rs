@@ -1,4 +1,4 @@
-//! A router whose neighbours are played by the test.
+//! A router whose neighbors are played by the test.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
@@ -18,13 +18,13 @@ pub(crate) const LEFT: InterfaceId = InterfaceId(1);
 /// And 198.51.100.1/24 here, or fe80::1:1 and 2001:db8:2::1/64.
 pub(crate) const RIGHT: InterfaceId = InterfaceId(2);
 
-/// A neighbour on the left.
+/// A neighbor on the left.
 pub(crate) const PEER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 /// Another one there.
 pub(crate) const OTHER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 3);
-/// A neighbour on the right.
+/// A neighbor on the right.
 pub(crate) const RIGHT_PEER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
-/// A neighbour of RIPng on the left.
+/// A neighbor of RIPng on the left.
 pub(crate) const PEER6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
 /// Another one there.
 pub(crate) const OTHER6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 3);
@@ -143,10 +143,10 @@ impl<F: Family> Lab<F> {
         core::iter::from_fn(|| self.engine.poll_event()).collect()
     }
 
-    /// Everything that a message may not change: routes and neighbours.
+    /// Everything that a message may not change: routes and neighbors.
     pub(crate) fn state(&self) -> (Vec<Route<F>>, usize) {
         let routes = self.engine.rib().routes().collect();
-        (routes, self.engine.neighbours().count())
+        (routes, self.engine.neighbors().count())
     }
 }
 
@@ -179,7 +179,7 @@ impl Lab<Ipv4> {
         lab
     }
 
-    /// A datagram as a neighbour on the left sends it.
+    /// A datagram as a neighbor on the left sends it.
     pub(crate) fn datagram(payload: &[u8]) -> Received<'_, Ipv4> {
         Received {
             interface: LEFT,
@@ -191,12 +191,12 @@ impl Lab<Ipv4> {
         }
     }
 
-    /// Hands in what the neighbour on the left sends.
+    /// Hands in what the neighbor on the left sends.
     pub(crate) fn hear(&mut self, payload: &[u8]) -> Result<(), Discard> {
         self.input(&Self::datagram(payload))
     }
 
-    /// The same from another neighbour on the left.
+    /// The same from another neighbor on the left.
     pub(crate) fn hear_from(&mut self, source: Ipv4Addr, payload: &[u8]) -> Result<(), Discard> {
         let interface = if source == RIGHT_PEER { RIGHT } else { LEFT };
         self.input(&Received {

@@ -60,8 +60,8 @@ fn config(paths: u8) -> Config<Ipv4> {
     Config {
         max_paths: paths,
         max_prefixes: 60,
-        max_neighbours: 3,
-        max_routes_per_neighbour: 30,
+        max_neighbors: 3,
+        max_routes_per_neighbor: 30,
         switch_at_half_timeout: false,
         redistribute: vec![Redistribution::all(Source::Static)],
         ..Config::default()
@@ -162,9 +162,9 @@ fn drive(paths: u8, actions: &[Do], seed: u64) -> String {
             assert_eq!(router.forwarding, reachable);
         }
         assert!(router.engine.rib().len() <= 60);
-        let on_one = router.engine.neighbours().filter(|n| n.interface == ONE);
+        let on_one = router.engine.neighbors().filter(|n| n.interface == ONE);
         assert!(on_one.count() <= 3);
-        assert!(router.engine.neighbours().all(|n| n.routes <= 30));
+        assert!(router.engine.neighbors().all(|n| n.routes <= 30));
         for route in router.engine.rib().routes() {
             assert!((1..=16).contains(&route.metric));
             assert!(route.next_hops.len() <= usize::from(paths));

@@ -17,7 +17,7 @@ fn circuit() -> Bench<Ipv4> {
     let mut bench = Bench::new(Config::default());
     let mut one = InterfaceConfig::new(vec![v4("10.0.1.1/24")]);
     one.demand_circuit = Some(DemandCircuit::default());
-    one.neighbours = vec![PEER.parse().unwrap()];
+    one.neighbors = vec![PEER.parse().unwrap()];
     bench
         .interface(ONE, one)
         .interface(TWO, InterfaceConfig::new(vec![v4("10.0.2.1/24")]));
@@ -166,7 +166,7 @@ mod section_3_database {
         let (mut bench, _) = settled();
         assert_eq!(run(&mut bench, 86_400), []);
         assert_eq!(bench.metric("192.168.1.0/24"), Some(3));
-        assert_eq!(bench.engine.neighbours().count(), 1);
+        assert_eq!(bench.engine.neighbors().count(), 1);
     }
 
     #[test]

@@ -56,7 +56,7 @@ mod section_3_4_distance_vector {
     }
 
     #[test]
-    fn without_split_horizon_the_next_hop_tells_the_neighbour() {
+    fn without_split_horizon_the_next_hop_tells_the_neighbor() {
         let off = |link: &mut InterfaceConfig<Ipv4>| link.split_horizon = SplitHorizon::Off;
         let mut bench = two_links_with(config(), off, off);
         bench
@@ -85,7 +85,7 @@ mod section_3_4_distance_vector {
             bench.receive(ONE, "10.0.1.2", &response(&[])),
             Err(Discard::InterfaceDown)
         );
-        // And back: the network is announced again, and the neighbours are asked.
+        // And back: the network is announced again, and the neighbors are asked.
         bench.engine.set_link_up(bench.now, ONE, true);
         let sent = bench.run(6);
         assert!(told(&sent, TWO).contains(&"10.0.1.0/24 1".to_owned()));
@@ -111,7 +111,7 @@ mod section_3_4_distance_vector {
         assert_eq!(bench.metric("192.168.1.0/24"), Some(16));
         assert_eq!(bench.metric("10.0.1.0/24"), Some(16));
         assert_eq!(bench.metric("10.0.3.0/24"), Some(1));
-        assert_eq!(bench.engine.neighbours().count(), 0);
+        assert_eq!(bench.engine.neighbors().count(), 0);
         let sent = bench.run(6);
         assert_eq!(
             told(&sent, TWO),
@@ -178,7 +178,7 @@ mod section_3_8_timers {
 
     #[test]
     fn updates_come_every_thirty_seconds_give_or_take_five() {
-        // RFC 2453 §3.8 MUST (periodic): every 30 seconds, a complete update to every neighbour.
+        // RFC 2453 §3.8 MUST (periodic): every 30 seconds, a complete update to every neighbor.
         // RFC 2453 §3.8 MUST (jitter): 30 seconds, offset by a small random time of up to 5.
         // RFC 2453 §3.8 MUST (clock): the timer does not depend on the load.
         let mut bench = two_links(config());
@@ -492,7 +492,7 @@ mod section_3_9_1_requests {
         assert_eq!(bench.sent().len(), 2);
         bench.run(1);
         assert_eq!(from(&mut bench, 520), Ok(()));
-        // On a passive interface nobody but its neighbours.
+        // On a passive interface nobody but its neighbors.
         let passive = bench.receive(TWO, "10.0.2.2", &whole_table(2));
         assert_eq!(passive, Err(Discard::RequestRefused));
         let stats = bench.engine.stats();
@@ -579,13 +579,13 @@ mod section_3_9_2_responses {
             Err(Discard::Datagram(datagram::DatagramError::SourcePort(521)))
         );
         assert_eq!(bench.metric(NET), None);
-        assert_eq!(bench.engine.neighbours().count(), 0);
+        assert_eq!(bench.engine.neighbors().count(), 0);
         assert_eq!(bench.engine.stats().source_port, 1);
         assert_eq!(bench.engine.interface_stats(ONE).unwrap().bad_messages, 1);
     }
 
     #[test]
-    fn the_source_is_a_neighbour_on_the_interface_that_it_came_in_on() {
+    fn the_source_is_a_neighbor_on_the_interface_that_it_came_in_on() {
         // RFC 2453 §3.9.2 MUST (source): on the link, and not the router itself.
         let mut bench = two_links(config());
         for source in [
@@ -650,7 +650,7 @@ mod section_3_9_2_responses {
         assert_eq!(stats.entry_martian, 6);
         assert_eq!(bench.engine.interface_stats(ONE).unwrap().bad_routes, 11);
         assert_eq!(
-            bench.engine.neighbours().next().unwrap().stats.bad_routes,
+            bench.engine.neighbors().next().unwrap().stats.bad_routes,
             11
         );
     }
@@ -705,7 +705,7 @@ mod section_3_10_output {
     #[test]
     fn triggered_updates_tell_of_changes_alone_and_wait_for_each_other() {
         // RFC 2453 §3.10.1 MUST (changed-only): only routes that have changed.
-        // RFC 2453 §3.9.2 MUST (change-flag): neighbours hear of what has changed.
+        // RFC 2453 §3.9.2 MUST (change-flag): neighbors hear of what has changed.
         // RFC 2453 §3.10.1 MUST (hold): then a random time of 1 to 5 seconds before the next.
         let mut waits = Vec::new();
         for seed in 0..50 {
@@ -822,15 +822,15 @@ mod section_3_10_output {
     }
 
     #[test]
-    fn neighbours_by_unicast_and_passive_interfaces() {
-        // RFC 2453 §3.10 MUST (neighbours): routers that no broadcast reaches are named.
+    fn neighbors_by_unicast_and_passive_interfaces() {
+        // RFC 2453 §3.10 MUST (neighbors): routers that no broadcast reaches are named.
         let mut bench = two_links_with(
             config(),
             |one| {
                 one.passive = true;
-                one.neighbours = vec!["10.0.1.7".parse().unwrap(), "10.9.9.9".parse().unwrap()];
+                one.neighbors = vec!["10.0.1.7".parse().unwrap(), "10.9.9.9".parse().unwrap()];
             },
-            |two| two.neighbours = vec!["10.0.2.8".parse().unwrap()],
+            |two| two.neighbors = vec!["10.0.2.8".parse().unwrap()],
         );
         let sent = bench.run(40);
         let to = |id| -> Vec<String> {
@@ -1186,7 +1186,7 @@ mod section_5_compatibility {
         );
         let result = bench.receive(TWO, "10.0.2.2", &response(&[("192.168.2.0/24", 1)]));
         assert!(matches!(result, Err(Discard::Authentication(_))));
-        assert_eq!(bench.engine.neighbours().count(), 0);
+        assert_eq!(bench.engine.neighbors().count(), 0);
         let events: Vec<_> = core::iter::from_fn(|| bench.engine.poll_event()).collect();
         assert_eq!(
             events,
@@ -1230,9 +1230,9 @@ mod limits {
     }
 
     #[test]
-    fn routes_of_a_neighbour_and_of_all() {
+    fn routes_of_a_neighbor_and_of_all() {
         let mut small = config();
-        small.max_routes_per_neighbour = 100;
+        small.max_routes_per_neighbor = 100;
         small.max_prefixes = 150;
         let mut bench = two_links(small);
         while bench.engine.poll_event().is_some() {}
@@ -1246,21 +1246,18 @@ mod limits {
         bench.run(100);
         assert_eq!(bench.metric("20.0.0.0/24"), Some(2));
         let stats = *bench.engine.stats();
-        assert_eq!(stats.neighbour_routes, 900);
+        assert_eq!(stats.neighbor_routes, 900);
         assert_eq!(stats.table_full, 952);
         let events: Vec<_> = core::iter::from_fn(|| bench.engine.poll_event()).collect();
         let limits = |wanted: fn(&Event<Ipv4>) -> bool| events.iter().filter(|e| wanted(e)).count();
-        assert_eq!(
-            limits(|e| matches!(e, Event::NeighbourRouteLimit { .. })),
-            1
-        );
+        assert_eq!(limits(|e| matches!(e, Event::NeighborRouteLimit { .. })), 1);
         assert_eq!(limits(|e| matches!(e, Event::TableFull)), 1);
     }
 
     #[test]
-    fn neighbours() {
+    fn neighbors() {
         let mut small = config();
-        small.max_neighbours = 3;
+        small.max_neighbors = 3;
         let mut bench = two_links(small);
         for host in 2..5 {
             let source = format!("10.0.1.{host}");
@@ -1276,7 +1273,7 @@ mod limits {
         let another = response(&[("21.0.0.0/24", 1)]);
         assert_eq!(
             bench.receive(ONE, "10.0.1.9", &another),
-            Err(Discard::NeighbourLimit)
+            Err(Discard::NeighborLimit)
         );
         assert_eq!(bench.metric("21.0.0.0/24"), None);
         // One without routes makes room.
@@ -1287,8 +1284,8 @@ mod limits {
         bench.receive(ONE, "10.0.1.9", &another).unwrap();
         let known: Vec<String> = bench
             .engine
-            .neighbours()
-            .map(|neighbour| neighbour.address.to_string())
+            .neighbors()
+            .map(|neighbor| neighbor.address.to_string())
             .collect();
         assert_eq!(known, ["10.0.1.2", "10.0.1.4", "10.0.1.9"]);
     }

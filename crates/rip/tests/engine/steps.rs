@@ -7,7 +7,7 @@
 //! config max_paths N | half_timeout off | redistribute static [METRIC]
 //! interface N ADDRESS/LENGTH... [KEY VALUE]...
 //!     cost C, split off|simple|poisoned, send none|v1|compatible|v2, receive none|v1|v2|both,
-//!     passive yes, neighbour ADDRESS, default METRIC, deny-in PREFIX, deny-out PREFIX, mtu N
+//!     passive yes, neighbor ADDRESS, default METRIC, deny-in PREFIX, deny-out PREFIX, mtu N
 //! receive N SOURCE[#PORT] request|response VERSION [ENTRY, ENTRY...]
 //!     ENTRY: PREFIX METRIC [tag T] [via ADDRESS], or `all`, or `hop ADDRESS` (IPv6)
 //! raw N SOURCE HEX
@@ -194,7 +194,7 @@ impl<F: Text> Run<F> {
                 "cost" => link.cost = value.parse().unwrap(),
                 "mtu" => link.mtu = value.parse().unwrap(),
                 "passive" => link.passive = true,
-                "neighbour" => link.neighbours.push(value.parse().ok().unwrap()),
+                "neighbor" => link.neighbors.push(value.parse().ok().unwrap()),
                 "default" => {
                     link.default_route = Some(DefaultRoute {
                         metric: value.parse().unwrap(),

@@ -401,7 +401,7 @@ fn a_demand_circuit_over_a_lossy_line_says_all_and_falls_silent() {
         let circuit = net.connect(1, 2, 1, line, |link| {
             let own = link.addresses[0].address.octets();
             let peer = [own[0], own[1], own[2], 3 - own[3]];
-            link.neighbours = vec![peer.into()];
+            link.neighbors = vec![peer.into()];
             link.demand_circuit = Some(DemandCircuit::default());
         });
         net.converge(seconds(90));

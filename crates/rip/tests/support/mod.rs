@@ -147,8 +147,8 @@ impl<F: Wire> Node for Router<F> {
         for route in self.engine.rib().routes() {
             route.hash(&mut hasher);
         }
-        for neighbour in self.engine.neighbours() {
-            (neighbour.interface, neighbour.address, neighbour.routes).hash(&mut hasher);
+        for neighbor in self.engine.neighbors() {
+            (neighbor.interface, neighbor.address, neighbor.routes).hash(&mut hasher);
         }
         Some(hasher.finish())
     }

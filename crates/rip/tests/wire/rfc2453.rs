@@ -160,7 +160,7 @@ mod section_3_9_2_response_messages {
         }
         let off_link = Err(DatagramError::SourceOffLink);
         assert_eq!(check_ipv4_source(v4("192.0.2.2"), &[]), off_link);
-        // Two addresses in one network: neither is a neighbour's.
+        // Two addresses in one network: neither is a neighbor's.
         let both = [interface("192.0.2.1", 24), interface("192.0.2.9", 24)];
         let own = Err(DatagramError::SourceOwn);
         assert_eq!(check_ipv4_source(v4("192.0.2.9"), &both), own);

@@ -207,7 +207,7 @@ pub enum InterfaceIdentification<'a> {
     Name(&'a str),
     /// The interface of this index (RFC 2863).
     Index(u32),
-    /// The interface of this address, or the neighbour that has it.
+    /// The interface of this address, or the neighbor that has it.
     Address(InterfaceAddress<'a>),
 }
 
