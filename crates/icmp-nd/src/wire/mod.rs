@@ -33,6 +33,7 @@ mod icmpv4_query;
 mod mld;
 mod nd;
 mod nd_option;
+mod nd_repr;
 
 pub use domain_name::{DomainName, DomainNameError, DomainNameRef};
 pub use extended_echo::{
@@ -55,14 +56,16 @@ pub use mld::{
     encode_max_response, encode_query_interval,
 };
 pub use nd::{
-    NdMessage, NdRepr, NeighborAdvertisement, NeighborAdvertisementRepr, NeighborSolicitation,
-    Redirect, RouterAdvertisement, RouterAdvertisementRepr, RouterPreference, RouterSolicitation,
+    NdMessage, NeighborAdvertisement, NeighborSolicitation, Redirect, RouterAdvertisement,
+    RouterPreference, RouterSolicitation,
 };
 pub use nd_option::{
     INFINITE_LIFETIME, InvalidNdOption, LinkLayerAddress, NdOption, NdOptionError, NdOptionIter,
     NdOptionKind, NdOptionRepr, NdOptions, Pref64, PrefixInformation, RecursiveDnsServers,
     RouteInformation, SearchList,
 };
+
+pub use nd_repr::{NdRepr, NeighborAdvertisementRepr, RouterAdvertisementRepr};
 
 use byteorder::{ByteOrder, NetworkEndian};
 use core::net::Ipv6Addr;

@@ -107,6 +107,7 @@ mod section_4_6 {
 mod section_4_6_1 {
     use super::*;
 
+    // RFC 2464 §6 MUST: one unit of eight octets, with the six of the address at its end.
     #[test]
     fn link_layer_addresses() {
         let mac = MacAddr([2, 0, 0x5e, 0x10, 0, 1]);
