@@ -667,6 +667,18 @@ mod timers {
     }
 
     #[test]
+    fn a_clock_that_runs_backwards_sets_no_deadline_in_the_past() {
+        let mut pair = Pair::opened(config(1), config(2));
+        let (end, mut data) = (&mut pair.ends[0], PacketBuf::new());
+        let late = pair.now + 100 * SECOND;
+        let received = end.handle_input(late, b"\x00\x21data", &mut data);
+        assert_eq!(received, Ok(Some(PppProtocol::IPV4)));
+        let terminate = [0xc0, 0x21, 5, 1, 0, 4];
+        assert_eq!(end.handle_input(pair.now, &terminate, &mut data), Ok(None));
+        assert_eq!(end.poll_timeout(), Some(late + 3 * SECOND));
+    }
+
+    #[test]
     fn an_idle_link_closes() {
         let idle = LinkConfig {
             idle_timeout: Some(60 * SECOND),

@@ -2,7 +2,7 @@
 
 use super::fcs::{self, Fcs};
 use super::parameters::FramingParameters;
-use super::scan::plain_len;
+use super::scan::{LANES, any_boundary, plain_len};
 use super::{ESCAPE, ESCAPE_MASK, FLAG};
 use crate::wire::{PppPacket, PppProtocol};
 use alloc::vec::Vec;
@@ -109,9 +109,7 @@ impl Decoder {
             self.begin();
         }
         while !input.is_empty() {
-            if self.place == Place::Inside {
-                self.take_plain(input);
-            }
+            while self.take_plain(input) || self.take_lanes(input) {}
             let Some((octet, rest)) = input.split_first() else {
                 break;
             };
@@ -129,13 +127,52 @@ impl Decoder {
         self.place = Place::Inside;
     }
 
-    /// Copies a run without anything special.
-    fn take_plain(&mut self, input: &mut &[u8]) {
+    /// Copies a run without anything special; false when there is none.
+    fn take_plain(&mut self, input: &mut &[u8]) -> bool {
+        if self.place != Place::Inside {
+            return false;
+        }
         let room = self.limit.saturating_sub(self.frame.len());
         let near = input.get(..room).unwrap_or(input);
         let (plain, rest) = input.split_at(plain_len(near, self.accm != 0));
         self.frame.extend_from_slice(plain);
         *input = rest;
+        !plain.is_empty()
+    }
+
+    /// Takes eight octets with escapes among them, without a branch that depends on them; false when
+    /// there is something else among them.
+    fn take_lanes(&mut self, input: &mut &[u8]) -> bool {
+        let mut escaped = match self.place {
+            Place::Inside => 0,
+            Place::Escaped => 1,
+            Place::Outside | Place::Overlong | Place::Delivered => return false,
+        };
+        let Some((lanes, rest)) = input.split_first_chunk::<LANES>() else {
+            return false;
+        };
+        let has_room = self.frame.len() + LANES <= self.limit;
+        if !has_room || any_boundary(*lanes, self.accm != 0) {
+            return false;
+        }
+        let mut octets = [0; LANES];
+        let mut length = 0;
+        for octet in lanes {
+            if let Some(place) = octets.get_mut(length) {
+                *place = *octet ^ (escaped * ESCAPE_MASK);
+            }
+            escaped = u8::from(*octet == ESCAPE) & (escaped ^ 1);
+            length += usize::from(escaped ^ 1);
+        }
+        self.frame
+            .extend_from_slice(octets.get(..length).unwrap_or_default());
+        self.place = if escaped == 1 {
+            Place::Escaped
+        } else {
+            Place::Inside
+        };
+        *input = rest;
+        true
     }
 
     /// Takes one octet; the length of a good frame when that ends one.

@@ -27,6 +27,19 @@ const fn any_special(octets: [u8; LANES], controls: bool) -> bool {
     flags | escapes | low != 0
 }
 
+/// Whether one of the eight is a flag or, with `controls`, below 0x20: anything but an escape that
+/// needs a look.
+pub(super) const fn any_boundary(octets: [u8; LANES], controls: bool) -> bool {
+    let octets = u64::from_ne_bytes(octets);
+    let flags = any_zero(octets ^ (ONES * FLAG as u64));
+    let low = if controls {
+        any_zero(octets & (ONES * 0xe0))
+    } else {
+        0
+    };
+    flags | low != 0
+}
+
 /// How many octets, a multiple of eight, begin `octets` without anything special among them.
 #[inline]
 pub(super) fn plain_len(octets: &[u8], controls: bool) -> usize {
