@@ -246,13 +246,10 @@ pub(crate) fn router_advertisement<'a>(name: &str) -> Group<'a> {
             packet.set_lifetime(1800);
             packet.set_reachable_time(30_000);
             packet.set_retrans_time(1000);
-            let mut mtu = vec![0; 6];
-            mtu[2..].copy_from_slice(&MTU.to_be_bytes());
-            let mut information = vec![0; 30];
-            information[..2].copy_from_slice(&[64, 0xc0]);
-            information[2..6].copy_from_slice(&LIFETIMES.0.to_be_bytes());
-            information[6..10].copy_from_slice(&LIFETIMES.1.to_be_bytes());
-            information[14..].copy_from_slice(&prefix(n).octets());
+            let mtu = [&[0; 2][..], &MTU.to_be_bytes()].concat();
+            let (valid, preferred) = (LIFETIMES.0.to_be_bytes(), LIFETIMES.1.to_be_bytes());
+            let network = prefix(n).octets();
+            let information = [&[64, 0xc0][..], &valid, &preferred, &[0; 4], &network].concat();
             packet.set_options(&[
                 NdpOption {
                     option_type: NdpOptionTypes::SourceLLAddr,
