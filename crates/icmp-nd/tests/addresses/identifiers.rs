@@ -38,6 +38,7 @@ fn the_reserved_ranges_have_these_ends() {
     assert!(reserved(0xfdff_ffff_ffff_ffff) && !reserved(0xfe00_0000_0000_0000));
 }
 
+// RFC 4291 §2.7.1 MUST (solicited-node): the low-order 24 bits of the address are appended.
 #[test]
 fn solicited_node_groups_have_the_low_24_bits() {
     assert_eq!(
