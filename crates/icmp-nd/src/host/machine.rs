@@ -18,8 +18,8 @@ use packet_buffer::fragment::{
     Ipv4Identifications, Ipv6Identifications, Reassembler, ReassemblyEvent,
 };
 use packet_buffer::wire::{
-    EtherType, EthernetRepr, Icmpv4Repr, Icmpv6Repr, IpPacket, IpProtocol, Ipv4Prefix, MacAddr,
-    icmpv4_code, icmpv6_code,
+    EtherType, EthernetRepr, Icmpv4Repr, Icmpv6Repr, IpPacket, IpProtocol, Ipv4Prefix, Ipv6Prefix,
+    MacAddr, icmpv4_code, icmpv6_code,
 };
 use packet_buffer::{Instant, PacketBuf, RandomSource};
 
@@ -156,6 +156,18 @@ impl Host {
         let removed = self.nd.remove_address(now, address);
         self.settle();
         removed
+    }
+
+    /// Says that the addresses of an IPv6 prefix are on the link, as
+    /// [`Interface::add_on_link_prefix`]. Without it, a configured address reaches only what routers
+    /// tell of.
+    pub fn add_ipv6_prefix(&mut self, prefix: Ipv6Prefix) -> bool {
+        self.nd.add_on_link_prefix(prefix)
+    }
+
+    /// Takes that back. Says whether it was there.
+    pub fn remove_ipv6_prefix(&mut self, prefix: Ipv6Prefix) -> bool {
+        self.nd.remove_on_link_prefix(prefix)
     }
 
     /// Adds an IPv4 route through a gateway on the link. Of several with the same prefix the first

@@ -211,6 +211,30 @@ impl Interface {
         removed
     }
 
+    /// Says that the addresses of a prefix are on the link, whatever routers advertise: a configured
+    /// address alone does not say so (RFC 5942 §4). False when there are as many as
+    /// [`InterfaceLimits::max_prefixes`](super::InterfaceLimits::max_prefixes).
+    pub fn add_on_link_prefix(&mut self, prefix: Ipv6Prefix) -> bool {
+        let configured = &mut self.lists.configured;
+        let is_known = configured.contains(&prefix);
+        if !is_known && configured.len() >= self.config.limits.max_prefixes {
+            return false;
+        }
+        if !is_known {
+            configured.push(prefix);
+            self.destinations.forget_selected();
+        }
+        true
+    }
+
+    /// Takes back what [`add_on_link_prefix`](Self::add_on_link_prefix) said. Says whether it had.
+    pub fn remove_on_link_prefix(&mut self, prefix: Ipv6Prefix) -> bool {
+        let before = self.lists.configured.len();
+        self.lists.configured.retain(|it| *it != prefix);
+        self.destinations.forget_selected();
+        self.lists.configured.len() < before
+    }
+
     /// Listens to a multicast group. False when there are too many.
     pub fn join(&mut self, group: Ipv6Addr) -> bool {
         if self.groups.contains(&group) {
@@ -401,9 +425,14 @@ impl Interface {
         &self.listener
     }
 
-    /// The prefix list, without the link-local prefix, which is always on it.
+    /// The prefix list as routers have told it, without the link-local prefix, which is always on it.
     pub fn prefixes(&self) -> &[OnLinkPrefix] {
         &self.lists.prefixes
+    }
+
+    /// Whether packets to an address need no router.
+    pub fn is_on_link(&self, address: Ipv6Addr) -> bool {
+        self.lists.is_on_link(address)
     }
 
     /// The default router list and the routes of RFC 4191: the former are those to

@@ -52,6 +52,8 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lists {
     pub(super) prefixes: Vec<OnLinkPrefix>,
+    /// Those of the caller, which no router can take back.
+    pub(super) configured: Vec<Ipv6Prefix>,
     pub(super) routes: Vec<Route>,
     /// Counts on while no router is known to be reachable.
     round_robin: usize,
@@ -194,8 +196,12 @@ impl Lists {
         self.routes.iter().any(|it| it.router == address)
     }
 
+    /// Forgets what was learned.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            configured: core::mem::take(&mut self.configured),
+            ..Self::default()
+        };
     }
 
     /// Whether a packet to `destination` needs no router.
@@ -206,6 +212,7 @@ impl Lists {
                 .prefixes
                 .iter()
                 .any(|it| it.prefix.contains(destination))
+            || self.configured.iter().any(|it| it.contains(destination))
     }
 
     /// Finds the router for a destination that is not on the link: among those that are reachable

@@ -514,3 +514,36 @@ fn options_that_do_not_belong_are_ignored() {
     assert_eq!(neighbor.link_address(), Some(PEER));
     assert_eq!(bench.host().nd().default_routers().count(), 1);
 }
+
+// RFC 5942 §4: an address alone says nothing about what is on the link; the caller can.
+#[test]
+fn a_configured_address_reaches_the_prefix_that_is_configured_too() {
+    let mut bench = Bench::new();
+    let now = bench.now;
+    let (own, other) = (v6("2001:db8:5::1"), v6("2001:db8:5::2"));
+    let manual = icmp_nd::address::ManualAddress::new(own, 64);
+    bench.host_mut().add_ipv6_address(now, &manual).unwrap();
+    bench.run_for(secs(3));
+    let no_route = Err(icmp_nd::host::SendError::NoRoute);
+    assert_eq!(bench.try_send(other), no_route);
+
+    let prefix = packet_buffer::wire::Ipv6Prefix::new(own, 64).unwrap();
+    assert!(bench.host_mut().add_ipv6_prefix(prefix));
+    assert!(bench.host_mut().add_ipv6_prefix(prefix), "again");
+    bench.send(other);
+    assert_eq!(bench.state(other), Some(State::Incomplete));
+    // No router can take it back, and it outlives a link that goes down.
+    bench.take(&crate::support::router_advertisement(
+        PEER,
+        0,
+        &[crate::support::prefix("2001:db8:5::/64", "L", 0)],
+    ));
+    assert!(bench.host().nd().is_on_link(other));
+    let now = bench.now;
+    bench.host_mut().stop(now);
+    assert!(bench.host().nd().is_on_link(other));
+
+    assert!(bench.host_mut().remove_ipv6_prefix(prefix));
+    assert!(!bench.host_mut().remove_ipv6_prefix(prefix));
+    assert!(!bench.host().nd().is_on_link(other));
+}
