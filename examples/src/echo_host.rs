@@ -1,11 +1,9 @@
-//! A small host: it answers ARP, ICMP and ICMPv6 echo requests, and UDP echo (RFC 862).
+//! A small host on a link without link-layer addresses, as a TUN device is: it answers ICMP and
+//! ICMPv6 echo requests, and UDP echo (RFC 862).
 //!
-//! It is sans-IO as all machines of this workspace: `tap_host` gives it the frames of a TAP or TUN
-//! device, the tests give it frames of their own.
-//!
-//! Replies go to the station that the request came from, so that it keeps no neighbor cache. IPv6
-//! on Ethernet needs Neighbor Discovery, which is a crate of its own, so here IPv6 works on links
-//! without link-layer addresses only.
+//! It is sans-IO as all machines of this workspace: `tap_host --tun` gives it packets, the tests give
+//! it packets of their own. There is nobody to resolve and nothing to configure, so that packet-buffer
+//! alone is enough; the host for Ethernet is [`live_host`](crate::live_host).
 
 use alloc::collections::VecDeque;
 use core::net::IpAddr;
@@ -14,9 +12,8 @@ use packet_buffer::fragment::{
     Ipv6Identifications, Reassembler, ReassemblerConfig, ReassemblerConfigError, Reassembly,
 };
 use packet_buffer::wire::{
-    ArpOperation, ArpPacket, ArpRepr, EtherType, EthernetFrame, EthernetRepr, Icmpv4Message,
-    Icmpv4Repr, Icmpv6Message, Icmpv6Repr, IpPacket, IpProtocol, Ipv4Packet, Ipv4Repr, Ipv6Packet,
-    Ipv6Repr, MacAddr, PseudoHeader, UdpDatagram, UdpRepr,
+    Icmpv4Message, Icmpv4Repr, Icmpv6Message, Icmpv6Repr, IpPacket, IpProtocol, Ipv4Packet,
+    Ipv4Repr, Ipv6Packet, Ipv6Repr, PseudoHeader, UdpDatagram, UdpRepr,
 };
 use packet_buffer::{EmitError, Instant, PacketBuf, ParseError, RandomSource};
 use thiserror::Error;
@@ -24,33 +21,22 @@ use thiserror::Error;
 /// The port of the echo service (RFC 862).
 pub const ECHO_PORT: u16 = 7;
 
-/// What the host hangs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Link {
-    /// Ethernet, as a TAP device gives it, with the host's own address.
-    Ethernet(MacAddr),
-    /// IP packets without a link-layer header, as a TUN device gives them.
-    Ip,
-}
-
 /// What the host needs to know.
 #[derive(Debug, Clone)]
 pub struct EchoHostConfig {
-    /// What it hangs on.
-    pub link: Link,
     /// Its own addresses.
     pub addresses: Vec<IpAddr>,
     /// The largest IP packet that it sends, in octets; larger ones are sent as fragments.
     pub mtu: u16,
 }
 
-/// Why a frame was ignored.
+/// Why a packet was ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Discard {
     /// A header cannot be right.
     #[error(transparent)]
     Parse(#[from] ParseError),
-    /// The frame is for another station, or the packet for another host.
+    /// The packet is for another host.
     #[error("not addressed to this host")]
     NotForUs,
     /// The source cannot be answered: a group, a broadcast, or no address.
@@ -59,9 +45,6 @@ pub enum Discard {
     /// Nobody here speaks the protocol.
     #[error("protocol {0} is not spoken here")]
     Protocol(IpProtocol),
-    /// The frame's EtherType is not known.
-    #[error("EtherType {0} is not known here")]
-    EtherType(EtherType),
     /// Nobody listens on the port.
     #[error("nobody listens on UDP port {0}")]
     Port(u16),
@@ -88,12 +71,10 @@ pub enum Discard {
 /// What the host has done so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EchoHostStats {
-    /// Frames that came in.
+    /// Packets that came in.
     pub received: u64,
-    /// Frames that were ignored; the caller was told why.
+    /// Packets that were ignored; the caller was told why.
     pub discarded: u64,
-    /// ARP replies.
-    pub arp_replies: u64,
     /// ICMP and ICMPv6 echo replies.
     pub echo_replies: u64,
     /// UDP datagrams sent back.
@@ -112,14 +93,14 @@ pub struct EchoHost {
     reassembler: Reassembler,
     ipv4_identifications: Ipv4Identifications,
     ipv6_identifications: Ipv6Identifications,
-    /// Frames to send; at most [`EchoHost::QUEUE`].
+    /// Packets to send; at most [`EchoHost::QUEUE`].
     queue: VecDeque<PacketBuf>,
     stats: EchoHostStats,
 }
 
 impl EchoHost {
-    /// Frames that wait to be sent at the most; a reply that does not fit is dropped whole and
-    /// counted. One of 65535 octets is 45 fragments on Ethernet.
+    /// Packets that wait to be sent at the most; a reply that does not fit is dropped whole and
+    /// counted. One of 65535 octets is 45 fragments of 1500.
     pub const QUEUE: usize = 256;
 
     /// A host that has heard nothing yet. `random` is for fragment identifications.
@@ -146,17 +127,14 @@ impl EchoHost {
         self.stats
     }
 
-    /// A frame has arrived.
+    /// A packet has arrived.
     ///
     /// # Errors
     ///
     /// Why it was ignored.
-    pub fn handle_input(&mut self, now: Instant, frame: &[u8]) -> Result<(), Discard> {
+    pub fn handle_input(&mut self, now: Instant, packet: &[u8]) -> Result<(), Discard> {
         self.stats.received += 1;
-        let result = match self.config.link {
-            Link::Ethernet(own) => self.handle_frame(now, own, frame),
-            Link::Ip => self.handle_ip(now, None, frame),
-        };
+        let result = self.handle_ip(now, packet);
         self.stats.discarded += u64::from(result.is_err());
         result
     }
@@ -167,11 +145,11 @@ impl EchoHost {
         while self.reassembler.poll_event().is_some() {}
     }
 
-    /// Writes the next frame to send into `out`; false when there is none.
+    /// Writes the next packet to send into `out`; false when there is none.
     pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool {
         match self.queue.pop_front() {
-            Some(frame) => {
-                *out = frame;
+            Some(packet) => {
+                *out = packet;
                 true
             }
             None => false,
@@ -183,45 +161,7 @@ impl EchoHost {
         self.reassembler.poll_timeout()
     }
 
-    fn handle_frame(&mut self, now: Instant, own: MacAddr, frame: &[u8]) -> Result<(), Discard> {
-        let frame = EthernetFrame::parse(frame)?;
-        let destination = frame.destination();
-        if destination != own && !destination.is_multicast() || !frame.source().is_unicast() {
-            return Err(Discard::NotForUs);
-        }
-        match frame.ethertype() {
-            EtherType::ARP => self.handle_arp(own, frame.payload()),
-            EtherType::IPV4 if destination == own => {
-                self.handle_ip(now, Some(frame.source()), frame.payload())
-            }
-            EtherType::IPV4 => Err(Discard::NotForUs),
-            other => Err(Discard::EtherType(other)),
-        }
-    }
-
-    fn handle_arp(&mut self, own: MacAddr, packet: &[u8]) -> Result<(), Discard> {
-        let arp = ArpPacket::parse(packet)?.to_repr()?;
-        if arp.operation != ArpOperation::REQUEST {
-            return Err(Discard::NoRequest);
-        }
-        if !self.is_own(arp.target_protocol_address.into()) {
-            return Err(Discard::NotForUs);
-        }
-        let reply = arp.reply(own);
-        let mut packet = PacketBuf::with_capacity(EthernetFrame::HEADER_LEN + ArpRepr::LEN, 0);
-        reply.emit(&mut packet)?;
-        self.send(Some(reply.target_hardware_address), EtherType::ARP, packet)?;
-        self.stats.arp_replies += 1;
-        Ok(())
-    }
-
-    /// `station` is where the reply goes, on a link with addresses.
-    fn handle_ip(
-        &mut self,
-        now: Instant,
-        station: Option<MacAddr>,
-        octets: &[u8],
-    ) -> Result<(), Discard> {
+    fn handle_ip(&mut self, now: Instant, octets: &[u8]) -> Result<(), Discard> {
         let packet = IpPacket::parse(octets)?;
         if !self.is_own(packet.destination()) {
             return Err(Discard::NotForUs);
@@ -235,13 +175,13 @@ impl EchoHost {
         }
         let mut whole = PacketBuf::new();
         match self.reassembler.insert(now, 0, &packet, &mut whole)? {
-            Reassembly::NotAFragment => self.handle_whole(now, station, &packet),
+            Reassembly::NotAFragment => self.handle_whole(now, &packet),
             Reassembly::Atomic | Reassembly::Complete => {
                 self.stats.reassembled += 1;
                 // The fragment itself was taken, whatever the packet turns out to be.
                 let answered = IpPacket::parse(whole.as_slice())
                     .map_err(Discard::from)
-                    .and_then(|packet| self.handle_whole(now, station, &packet));
+                    .and_then(|packet| self.handle_whole(now, &packet));
                 self.stats.reassembled_discarded += u64::from(answered.is_err());
                 Ok(())
             }
@@ -250,12 +190,7 @@ impl EchoHost {
     }
 
     /// Answers a packet that is not a fragment.
-    fn handle_whole(
-        &mut self,
-        now: Instant,
-        station: Option<MacAddr>,
-        packet: &IpPacket<'_>,
-    ) -> Result<(), Discard> {
+    fn handle_whole(&mut self, now: Instant, packet: &IpPacket<'_>) -> Result<(), Discard> {
         let addresses = packet.pseudo_header();
         let back = addresses.reversed();
         let (protocol, payload) = match packet {
@@ -320,7 +255,7 @@ impl EchoHost {
             (other, _) => return Err(Discard::Protocol(other)),
         }
         let queued = self.queue.len();
-        if let Err(why) = self.send_ip(now, station, protocol, &back, reply) {
+        if let Err(why) = self.send_ip(now, protocol, &back, reply) {
             // No part of a reply is of use without the rest.
             self.queue.truncate(queued);
             return Err(why);
@@ -337,7 +272,6 @@ impl EchoHost {
     fn send_ip(
         &mut self,
         now: Instant,
-        station: Option<MacAddr>,
         protocol: IpProtocol,
         addresses: &PseudoHeader,
         mut packet: PacketBuf,
@@ -352,7 +286,7 @@ impl EchoHost {
                 let mut header = Ipv4Repr::new(source, destination, protocol);
                 if header.header_len() + packet.len() <= mtu {
                     header.emit(&mut packet)?;
-                    return self.send(station, EtherType::IPV4, packet);
+                    return self.send(packet);
                 }
                 // RFC 6864 §4.3: only what is fragmented needs an identification.
                 header.dont_fragment = false;
@@ -364,7 +298,7 @@ impl EchoHost {
                 let packet = Ipv4Packet::parse(packet.as_slice())?;
                 let mut fragments = Ipv4Fragmenter::new(&packet, mtu)?;
                 while fragments.next_fragment(&mut fragment) {
-                    self.send(station, EtherType::IPV4, fragment.clone())?;
+                    self.send(fragment.clone())?;
                 }
             }
             PseudoHeader::V6 {
@@ -373,32 +307,24 @@ impl EchoHost {
             } => {
                 Ipv6Repr::new(source, destination, protocol).emit(&mut packet)?;
                 if packet.len() <= mtu {
-                    return self.send(station, EtherType::IPV6, packet);
+                    return self.send(packet);
                 }
                 let identification = self.ipv6_identifications.next(source, destination);
                 let packet = Ipv6Packet::parse(packet.as_slice())?;
                 let mut fragments = Ipv6Fragmenter::new(&packet, mtu, identification)?;
                 while fragments.next_fragment(&mut fragment) {
-                    self.send(station, EtherType::IPV6, fragment.clone())?;
+                    self.send(fragment.clone())?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Queues a packet for `station`; on a link without addresses there is none.
-    fn send(
-        &mut self,
-        station: Option<MacAddr>,
-        ethertype: EtherType,
-        mut packet: PacketBuf,
-    ) -> Result<(), Discard> {
+    /// Queues a packet.
+    fn send(&mut self, packet: PacketBuf) -> Result<(), Discard> {
         if self.queue.len() == Self::QUEUE {
             self.stats.queue_full += 1;
             return Err(Discard::QueueFull);
-        }
-        if let (Some(station), Link::Ethernet(own)) = (station, self.config.link) {
-            EthernetRepr::new(station, own, ethertype).emit(&mut packet)?;
         }
         self.queue.push_back(packet);
         Ok(())

@@ -18,12 +18,14 @@ use std::sync::mpsc::{Receiver, channel};
 mod bird;
 mod capture;
 mod frr;
+mod tap_host;
 mod topology;
 mod usage;
 
 pub use bird::Bird;
 pub use capture::Capture;
 pub use frr::Frr;
+pub use tap_host::{Advertising, TapHost, expect, tool};
 pub use topology::{IpFamily, KernelRoute, LinkEnd, connect};
 pub use usage::Usage;
 

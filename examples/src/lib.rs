@@ -8,6 +8,7 @@
 //! | [`dissect`] | prints a frame's layers as the crates see them |
 //! | [`compare`] | holds that against another dissector's reading of the same frames |
 //! | [`echo_host`] | a small host that answers ARP, echo requests and UDP echo |
+//! | [`live_host`] | a dual-stack host for a live link, with UDP echo and pings of its own |
 //! | [`lab`] | network namespaces and tools of Linux, for the interop tests |
 //! | [`probe_net`] | sockets for `ping` and `traceroute`, and a simulated path |
 //! | [`rip_router`] | a live router for RIP and RIPng |
@@ -22,6 +23,7 @@ pub mod compare;
 pub mod dissect;
 pub mod echo_host;
 pub mod lab;
+pub mod live_host;
 pub mod probe_net;
 pub mod rip_router;
 pub mod router_config;

@@ -8,21 +8,18 @@
 )]
 
 use core::net::Ipv4Addr;
-use internetwork::echo_host::{Discard, ECHO_PORT, EchoHost, EchoHostConfig, EchoHostStats, Link};
+use internetwork::echo_host::{Discard, ECHO_PORT, EchoHost, EchoHostConfig, EchoHostStats};
 use packet_buffer::checksum::internet_checksum;
 use packet_buffer::fragment::{Ipv4Fragmenter, Reassembler, ReassemblerConfig, Reassembly};
 use packet_buffer::wire::{
-    ArpOperation, ArpPacket, ArpRepr, EtherType, EthernetFrame, EthernetRepr, Icmpv4Message,
-    Icmpv4Repr, IpPacket, IpProtocol, Ipv4Packet, Ipv4Repr, MacAddr, PseudoHeader, UdpDatagram,
-    UdpRepr,
+    Icmpv4Message, Icmpv4Repr, IpPacket, IpProtocol, Ipv4Packet, Ipv4Repr, PseudoHeader,
+    UdpDatagram, UdpRepr,
 };
 use packet_buffer::{Instant, PacketBuf, RandomSource};
 use testkit::{Discarded, Host, LinkConfig, Network, NodeId, Port, for_each_seed};
 
 const OWN: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 const PEER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-const OWN_MAC: MacAddr = MacAddr([0x02, 0, 0x5e, 0x10, 0, 2]);
-const PEER_MAC: MacAddr = MacAddr([0x02, 0, 0x5e, 0x10, 0, 1]);
 
 /// The host as a node of the simulation.
 struct EchoNode(EchoHost);
@@ -47,7 +44,6 @@ impl testkit::Node for EchoNode {
 
 fn echo_host(random: &mut impl RandomSource) -> EchoHost {
     let config = EchoHostConfig {
-        link: Link::Ethernet(OWN_MAC),
         addresses: vec![OWN.into()],
         mtu: 1500,
     };
@@ -67,13 +63,7 @@ fn stats(network: &Network, host: NodeId) -> EchoHostStats {
     network.node::<EchoNode>(host).0.stats()
 }
 
-fn frame(packet: &mut PacketBuf, ethertype: EtherType) -> Vec<u8> {
-    let header = EthernetRepr::new(OWN_MAC, PEER_MAC, ethertype);
-    header.emit(packet).unwrap();
-    packet.as_slice().to_vec()
-}
-
-/// Frames of a UDP datagram to the echo port, in fragments where it needs them.
+/// Packets of a UDP datagram to the echo port, in fragments where it needs them.
 fn udp(identification: u16, data: &[u8]) -> Vec<Vec<u8>> {
     let mut packet = PacketBuf::from(data);
     let header = UdpRepr {
@@ -93,23 +83,20 @@ fn udp(identification: u16, data: &[u8]) -> Vec<Vec<u8>> {
     header.emit(&mut packet).unwrap();
     let packet = Ipv4Packet::parse(packet.as_slice()).unwrap();
     let mut fragments = Ipv4Fragmenter::new(&packet, 1500).unwrap();
-    let mut fragment = PacketBuf::with_headroom(14);
-    let mut frames = Vec::new();
+    let mut fragment = PacketBuf::new();
+    let mut packets = Vec::new();
     while fragments.next_fragment(&mut fragment) {
-        frames.push(frame(&mut fragment.clone(), EtherType::IPV4));
+        packets.push(fragment.as_slice().to_vec());
     }
-    frames
+    packets
 }
 
-/// The data of all whole UDP datagrams among the frames that the peer heard.
+/// The data of all whole UDP datagrams among the packets that the peer heard.
 fn echoed(network: &Network, peer: NodeId) -> Vec<Vec<u8>> {
     let mut reassembler = Reassembler::new(ReassemblerConfig::default()).unwrap();
     let mut data = Vec::new();
     for heard in network.node::<Host>(peer).heard() {
-        let Ok(frame) = EthernetFrame::parse(&heard.frame) else {
-            continue;
-        };
-        let Ok(packet) = Ipv4Packet::parse(frame.payload()) else {
+        let Ok(packet) = Ipv4Packet::parse(&heard.frame) else {
             continue;
         };
         if packet.verify_checksum().is_err() {
@@ -134,13 +121,8 @@ fn echoed(network: &Network, peer: NodeId) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn arp_and_ping_are_answered() {
+fn a_ping_is_answered() {
     let (mut network, peer, host) = network(1, &LinkConfig::default());
-    let mut packet = PacketBuf::with_headroom(64);
-    ArpRepr::request(PEER_MAC, PEER, OWN)
-        .emit(&mut packet)
-        .unwrap();
-    let arp = frame(&mut packet, EtherType::ARP);
     let mut packet = PacketBuf::with_headroom(64);
     packet.append_slice(b"payload");
     let request = Icmpv4Repr::EchoRequest {
@@ -151,25 +133,13 @@ fn arp_and_ping_are_answered() {
     Ipv4Repr::new(PEER, OWN, IpProtocol::ICMP)
         .emit(&mut packet)
         .unwrap();
-    let ping = frame(&mut packet, EtherType::IPV4);
-    let node = network.node_mut::<Host>(peer);
-    node.send(0, &arp);
-    node.send(0, &ping);
+    network.node_mut::<Host>(peer).send(0, packet.as_slice());
     network.run_until(Instant::from_secs(1));
 
     let heard = network.node::<Host>(peer).frames();
-    assert_eq!(heard.len(), 2);
-    let reply = EthernetFrame::parse(heard[0]).unwrap();
-    assert_eq!((reply.source(), reply.destination()), (OWN_MAC, PEER_MAC));
-    let reply = ArpPacket::parse(reply.payload())
-        .unwrap()
-        .to_repr()
-        .unwrap();
-    assert_eq!(reply.operation, ArpOperation::REPLY);
-    assert_eq!(reply.sender_hardware_address, OWN_MAC);
-    assert_eq!(reply.sender_protocol_address, OWN);
-    let reply = EthernetFrame::parse(heard[1]).unwrap();
-    let reply = Ipv4Packet::parse(reply.payload()).unwrap();
+    assert_eq!(heard.len(), 1);
+    let reply = Ipv4Packet::parse(heard[0]).unwrap();
+    assert_eq!((reply.source(), reply.destination()), (OWN, PEER));
     let reply = Icmpv4Message::parse(reply.payload()).unwrap();
     reply.verify_checksum().unwrap();
     let expected = Icmpv4Repr::EchoReply {
@@ -179,10 +149,7 @@ fn arp_and_ping_are_answered() {
     assert_eq!(reply.to_repr(), expected);
     assert_eq!(reply.payload(), b"payload");
     let stats = stats(&network, host);
-    assert_eq!(
-        (stats.arp_replies, stats.echo_replies, stats.discarded),
-        (1, 1, 0)
-    );
+    assert_eq!((stats.echo_replies, stats.discarded), (1, 0));
 }
 
 #[test]
@@ -203,8 +170,8 @@ fn what_comes_back_over_a_bad_link_is_what_was_sent() {
         for identification in 0..30 {
             let mut data = vec![0; random.between(0, 9_000)];
             random.fill(&mut data);
-            for frame in udp(identification, &data) {
-                network.node_mut::<Host>(peer).send(0, &frame);
+            for packet in udp(identification, &data) {
+                network.node_mut::<Host>(peer).send(0, &packet);
             }
             sent.push(data);
             network.run_for(core::time::Duration::from_millis(50));
@@ -239,27 +206,28 @@ fn what_is_not_for_it_is_ignored_with_a_reason() {
     let mut host = echo_host(&mut random);
     let now = Instant::ZERO;
     let refuse = |host: &mut EchoHost, change: &dyn Fn(&mut Vec<u8>)| {
-        let mut frame = udp(1, b"data")[0].clone();
-        change(&mut frame);
-        let error = host.handle_input(now, &frame).unwrap_err();
+        let mut packet = udp(1, b"data")[0].clone();
+        change(&mut packet);
+        let error = host.handle_input(now, &packet).unwrap_err();
         assert!(
             !host.poll_transmit(&mut PacketBuf::new()),
-            "an answer to a refused frame"
+            "an answer to a refused packet"
         );
         error
     };
-    let error = refuse(&mut host, &|frame| frame[5] ^= 1);
+    let mut other = PacketBuf::from(&b"data"[..]);
+    let elsewhere = Ipv4Repr::new(PEER, Ipv4Addr::new(192, 0, 2, 9), IpProtocol::UDP);
+    elsewhere.emit(&mut other).unwrap();
+    let error = refuse(&mut host, &|packet| *packet = other.as_slice().to_vec());
     assert_eq!(error, Discard::NotForUs);
-    let error = refuse(&mut host, &|frame| frame[13] = 0xdd);
-    assert_eq!(error, Discard::EtherType(EtherType(0x08dd)));
-    let error = refuse(&mut host, &|frame| frame[22] ^= 1);
+    let error = refuse(&mut host, &|packet| packet[8] ^= 1);
     assert!(matches!(error, Discard::Parse(_)), "{error}");
-    let error = refuse(&mut host, &|frame| frame.truncate(30));
+    let error = refuse(&mut host, &|packet| packet.truncate(16));
     assert!(
         matches!(error, Discard::Parse(error) if error.is_truncated()),
         "{error}"
     );
-    assert_eq!(host.stats().discarded, 4);
+    assert_eq!(host.stats().discarded, 3);
 }
 
 #[test]
@@ -298,7 +266,8 @@ fn no_endless_echo_between_echo_ports() {
     Ipv4Repr::new(PEER, OWN, IpProtocol::UDP)
         .emit(&mut packet)
         .unwrap();
-    let frame = frame(&mut packet, EtherType::IPV4);
-    let error = host.handle_input(Instant::ZERO, &frame).unwrap_err();
+    let error = host
+        .handle_input(Instant::ZERO, packet.as_slice())
+        .unwrap_err();
     assert_eq!(error, Discard::Port(ECHO_PORT));
 }
