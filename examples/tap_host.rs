@@ -28,6 +28,7 @@ use icmp_nd::host::HostConfig;
 use icmp_nd::ping::PingConfig;
 use icmp_nd::query::{InterfaceQuestion, Question};
 use internetwork::echo_host::{EchoHost, EchoHostConfig};
+use internetwork::lab::pause;
 use internetwork::live_host::{LiveHost, LiveHostConfig, to_json, to_text};
 use packet_buffer::random::OsRandom;
 use packet_buffer::time::StdClock;
@@ -76,6 +77,9 @@ struct Options {
     /// How long addresses are tested before they are used.
     #[arg(long, value_enum, default_value = "quick")]
     address_test: AddressTest,
+    /// Milliseconds until the host begins, in which the kernel sets up its own end.
+    #[arg(long, default_value_t = 0)]
+    link_delay: u64,
     /// Temporary addresses too (RFC 8981).
     #[arg(long)]
     temporary: bool,
@@ -219,6 +223,7 @@ fn main() -> Result<()> {
             options.device
         )
     })?;
+    pause(Duration::from_millis(options.link_delay));
     let clock = StdClock::new();
     let station: Box<dyn Station> = if options.tun {
         Box::new(TunHost::new(&options)?)

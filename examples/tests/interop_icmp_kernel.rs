@@ -334,6 +334,9 @@ fn the_kernel_defends_addresses() -> Result<()> {
             "2001:db8::2/64",
             "--address-test",
             "full",
+            // The kernel makes its address usable in its own time.
+            "--link-delay",
+            "1000",
         ],
     )?;
     for address in ["192.0.2.2", "2001:db8::2"] {
