@@ -27,11 +27,28 @@ mod support;
 #[derive(Debug, Arbitrary)]
 enum Op<'a> {
     /// A datagram of any octets.
-    Datagram { on: u8, host: u8, port: u8, octets: &'a [u8] },
+    Datagram {
+        on: u8,
+        host: u8,
+        port: u8,
+        octets: &'a [u8],
+    },
     /// A message with a good header.
-    Message { on: u8, host: u8, port: u8, command: u8, version: u8, entries: Vec<Entry> },
+    Message {
+        on: u8,
+        host: u8,
+        port: u8,
+        command: u8,
+        version: u8,
+        entries: Vec<Entry>,
+    },
     /// The same, authenticated.
-    Sealed { host: u8, command: u8, update: (bool, u16), entries: Vec<Entry> },
+    Sealed {
+        host: u8,
+        command: u8,
+        update: (bool, u16),
+        entries: Vec<Entry>,
+    },
     Wait(u32),
     Link(u8, bool),
     Addresses(u8, u8),
@@ -135,7 +152,10 @@ impl Fuzzed for Ipv6 {
         match choice % 4 {
             0 => vec![],
             1 => vec![address(&format!("fe80::{on}:0:0:0:1/64"))],
-            2 => vec![address("fe80::1/64"), address(&format!("2001:0:0:{on}::1/64"))],
+            2 => vec![
+                address("fe80::1/64"),
+                address(&format!("2001:0:0:{on}::1/64")),
+            ],
             _ => vec![address(&format!("2001:0:0:{on}::1/64"))],
         }
     }
@@ -157,7 +177,11 @@ impl Fuzzed for Ipv6 {
         }
         octets[17] = entry.tag;
         octets[18] = entry.length;
-        octets[19] = if entry.hop % 4 == 1 { 0xff } else { entry.metric % 19 };
+        octets[19] = if entry.hop % 4 == 1 {
+            0xff
+        } else {
+            entry.metric % 19
+        };
         octets
     }
 
@@ -198,7 +222,11 @@ fn interface<F: Fuzzed>(on: u8, choice: u16) -> InterfaceConfig<F> {
 fn frame<F: Fuzzed>(on: u8, host: u8, port: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = Vec::new();
     F::write(F::host(on, host), &mut frame);
-    let port = if port & 3 == 0 { u16::from(port) } else { F::PORT };
+    let port = if port & 3 == 0 {
+        u16::from(port)
+    } else {
+        F::PORT
+    };
     frame.extend(port.to_be_bytes());
     F::write(F::GROUP, &mut frame);
     frame.extend(F::PORT.to_be_bytes());
@@ -228,11 +256,23 @@ fn run<F: Fuzzed>(choices: [u16; 3], ops: &[Op<'_>]) {
     for op in ops {
         let on = |number: &u8| number % 3 + 1;
         match op {
-            Op::Datagram { on: number, host, port, octets } => {
+            Op::Datagram {
+                on: number,
+                host,
+                port,
+                octets,
+            } => {
                 let frame = frame::<F>(on(number), *host, *port, octets);
                 let _ = checker.handle_input(now, on(number).into(), &frame);
             }
-            Op::Message { on: number, host, port, command, version, entries } => {
+            Op::Message {
+                on: number,
+                host,
+                port,
+                command,
+                version,
+                entries,
+            } => {
                 let mut octets = vec![*command % 12, *version % 4, 0, 0];
                 if F::BITS == 128 {
                     octets[1] = 1;
@@ -241,7 +281,12 @@ fn run<F: Fuzzed>(choices: [u16; 3], ops: &[Op<'_>]) {
                 let frame = frame::<F>(on(number), *host, *port, &octets);
                 let _ = checker.handle_input(now, on(number).into(), &frame);
             }
-            Op::Sealed { host, command, update, entries } => {
+            Op::Sealed {
+                host,
+                command,
+                update,
+                entries,
+            } => {
                 let command = Command([1, 2, 2, 9, 10, 11][usize::from(*command) % 6]);
                 let header = RipMessageRepr {
                     command,
@@ -254,7 +299,9 @@ fn run<F: Fuzzed>(choices: [u16; 3], ops: &[Op<'_>]) {
                 for entry in entries.iter().take(23) {
                     packet.append_slice(&Ipv4::entry(entry));
                 }
-                sender.seal(now, &header, &mut packet).expect("a key that is valid");
+                sender
+                    .seal(now, &header, &mut packet)
+                    .expect("a key that is valid");
                 let frame = frame::<F>(3, *host, 1, packet.as_slice());
                 let _ = checker.handle_input(now, 3, &frame);
             }
@@ -292,7 +339,10 @@ fn run<F: Fuzzed>(choices: [u16; 3], ops: &[Op<'_>]) {
             Op::Reconfigure(number, choice) => {
                 let id = InterfaceId(on(number).into());
                 let link = interface(on(number), *choice);
-                let _ = checker.node_mut().engine.reconfigure_interface(now, id, link);
+                let _ = checker
+                    .node_mut()
+                    .engine
+                    .reconfigure_interface(now, id, link);
             }
             Op::Static(entry, true) => {
                 let route = LocalRoute {

@@ -94,7 +94,7 @@ fn advertisement(number: u8) -> AdvertiserConfig {
     let prefix = Ipv6Prefix::new(ADDRESSES[usize::from(number % 2)], 64).unwrap();
     AdvertiserConfig {
         max_interval: Duration::from_secs(4 + u64::from(number)),
-        prefixes: vec![AdvertisedPrefix::new(prefix); usize::from(number % 3 != 0)],
+        prefixes: vec![AdvertisedPrefix::new(prefix); usize::from(!number.is_multiple_of(3))],
         unicast_answers: number.is_multiple_of(2),
         max_unicast_answers: 3,
         managed: number > 100,
