@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`config`], [`file`], [`keys`] | the configuration file |
+//! | [`config`], [`file`](mod@file), [`keys`] | the configuration file |
 //! | [`sockets`] | UDP sockets, one an interface and family |
 //! | [`netlink`] | interfaces, addresses and routes of the kernel |
 //! | [`fib`] | writes routes into the kernel, on a thread of its own |
