@@ -306,6 +306,6 @@ mod tests {
     #[test]
     fn what_is_unknown_is_left_out_of_the_text() {
         let value = json!({"event": "reply", "ttl": null, "octets": 56, "error": "no route"});
-        assert_eq!(to_text(&value), "reply error=\"no route\" octets=56");
+        assert_eq!(to_text(&value), "reply octets=56 error=\"no route\"");
     }
 }

@@ -143,6 +143,8 @@ impl<'a> RipEntry<'a> {
             Ipv4Prefix::from_netmask(address, mask)
         };
         let prefix = prefix.ok_or(EntryError::SubnetMask(mask.to_bits()))?;
+        // A short mask may leave network 0 of an address that was not in it.
+        check_destination(prefix.network())?;
         let is_broadcast = |own: &InterfaceAddress| {
             own.network.length() < 31 && prefix == Ipv4Prefix::host(own.network.last())
         };

@@ -340,9 +340,10 @@ mod section_4_3_subnet_mask {
             );
         }
         for length in 1..=32 {
-            let prefix = packet_buffer::wire::Ipv4Prefix::new(v4("100.64.0.25"), length).unwrap();
+            // Its first bit is set, so that no mask leaves network 0 of it.
+            let prefix = packet_buffer::wire::Ipv4Prefix::new(v4("164.64.0.25"), length).unwrap();
             let mask = prefix.netmask().to_string();
-            let route = judge("100.64.0.25", &mask, "0.0.0.0", 1).unwrap();
+            let route = judge("164.64.0.25", &mask, "0.0.0.0", 1).unwrap();
             assert_eq!(route.prefix, prefix);
         }
     }
