@@ -72,7 +72,7 @@ impl<'a> CryptographicAuthentication<'a> {
         let Some((marker, data)) = trailer.split_first_chunk::<4>() else {
             return Err(ParseError::truncated(
                 "authentication trailer",
-                packet_length,
+                packet_length.min(octets.len()),
                 Self::TRAILER_LEN.saturating_add(data_length),
                 trailer.len(),
             ));
