@@ -93,7 +93,11 @@ fn numbers(seed: u32) -> Vec<u8> {
     let next = |_| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let octet = (state >> 24) as u8;
-        if seed % 2 == 0 { octet } else { octet % 8 }
+        if seed.is_multiple_of(2) {
+            octet
+        } else {
+            octet % 8
+        }
     };
     (0..64 + seed * 24).map(next).collect()
 }

@@ -17,17 +17,22 @@ use rip::wire::{
 
 const PEER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
+/// Family, route tag, address, mask, next hop and metric.
+type EntryFields = (u16, u16, [u8; 4], [u8; 4], [u8; 4], u32);
+/// Prefix, route tag, length, metric, and the next hop in front of it.
+type RipngFields = ([u8; 16], u16, u8, u8, Option<[u8; 8]>);
+
 #[derive(Debug, Arbitrary)]
 struct Input<'a> {
     command: u8,
     update: (u8, bool, u16),
-    entries: Vec<(u16, u16, [u8; 4], [u8; 4], [u8; 4], u32)>,
+    entries: Vec<EntryFields>,
     keys: Vec<FuzzKey<'a>>,
     password: Option<&'a [u8]>,
     counts_trailer: bool,
     times: [u16; 3],
     change: (u16, u8),
-    ripng: Vec<([u8; 16], u16, u8, u8, Option<[u8; 8]>)>,
+    ripng: Vec<RipngFields>,
     capacity: u8,
 }
 
