@@ -1,0 +1,155 @@
+//! The kernel's `ping`, `traceroute`, `tracepath` and `mtr` through five routers of ours, which are a simulated path
+//! behind a TUN device.
+
+use anyhow::{Context, Result, ensure};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use icmp_nd::PacketBuf;
+use icmp_nd::probe::{SimHop, SimPath};
+use icmp_nd::wire::{ExtensionObjectRepr, MplsLabelStackEntry, emit_extensions};
+use internetwork::lab::{Namespace, interop_wanted};
+use std::io::ErrorKind;
+
+const DESTINATIONS: [&str; 2] = ["10.63.9.9", "2001:db8:63:9::9"];
+
+/// What each hop answers from.
+fn hop(number: u8) -> [IpAddr; 2] {
+    [
+        Ipv4Addr::new(10, 63, number, 1).into(),
+        Ipv6Addr::new(0x2001, 0xdb8, 0x63, number.into(), 0, 0, 0, 1).into(),
+    ]
+}
+
+/// Five hops; the third tells a label, and behind the fourth 1400 octets are the most.
+fn path() -> Result<SimPath> {
+    let mut hops: Vec<SimHop> = (1..=5).map(|number| SimHop::new(hop(number))).collect();
+    let label = MplsLabelStackEntry {
+        label: 16_063,
+        traffic_class: 5,
+        bottom_of_stack: true,
+        ttl: 1,
+    };
+    let mut octets = PacketBuf::new();
+    emit_extensions(
+        &[ExtensionObjectRepr::MplsLabelStack(vec![label].into())],
+        &mut octets,
+    )?;
+    hops.get_mut(2).context("third hop")?.extensions = octets.as_slice().to_vec();
+    hops.get_mut(3).context("fourth hop")?.mtu = 1400;
+    let destinations = DESTINATIONS.iter().map(|address| address.parse());
+    Ok(SimPath::new(hops, destinations.collect::<Result<_, _>>()?))
+}
+
+/// Answers what comes out of the device until told to stop.
+fn serve(device: &tun_rs::SyncDevice, path: &SimPath, stop: &AtomicBool) -> Result<()> {
+    let (mut packet, mut answer) = (vec![0; 65_536], PacketBuf::new());
+    while !stop.load(Ordering::Relaxed) {
+        match device.recv(&mut packet) {
+            Ok(length) => {
+                let packet = packet.get(..length).unwrap_or_default();
+                if path.answer(packet, &mut answer).is_some() {
+                    device.send(answer.as_slice())?;
+                }
+            }
+            Err(why) if why.kind() == ErrorKind::WouldBlock => {
+                internetwork::lab::pause(Duration::from_micros(200));
+            }
+            Err(why) => return Err(why.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The hops of a report that says `number  address ...` on each line, with all that follows the
+/// number.
+fn trace(kernel: &Namespace, command: &str) -> Result<Vec<String>> {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let (program, arguments) = words.split_first().context("a command")?;
+    let report = kernel.run(program, arguments)?;
+    let lines = report.lines().filter_map(|line| {
+        let (number, rest) = line.trim().split_once(char::is_whitespace)?;
+        let number = number.trim_end_matches([':', '?', '.', '|', '-']);
+        number.parse::<u8>().ok()?;
+        Some(rest.trim().to_owned())
+    });
+    Ok(lines.collect())
+}
+
+fn check(kernel: &Namespace) -> Result<()> {
+    for (version, destination) in DESTINATIONS.into_iter().enumerate() {
+        let expected: Vec<String> = (1..=5)
+            .filter_map(|number| hop(number).get(version).map(ToString::to_string))
+            .chain([destination.to_owned()])
+            .collect();
+        for method in ["", "-I", "-T"] {
+            let command = format!("traceroute -n -q 1 -w 2 -N 1 -m 10 {method} {destination}");
+            let hops = trace(kernel, &command)?;
+            let found: Vec<&str> = hops
+                .iter()
+                .filter_map(|hop| hop.split_whitespace().next())
+                .collect();
+            ensure!(found == expected, "{command}: {hops:#?}");
+        }
+        let command = format!("traceroute -n -e -q 1 -w 2 -N 1 -m 10 {destination}");
+        let hops = trace(kernel, &command)?;
+        let third = hops.get(2).context("a third hop")?;
+        ensure!(
+            third.contains("MPLS") && third.contains("16063"),
+            "{command}: {hops:#?}"
+        );
+        let report = kernel.run(
+            "mtr",
+            &["--report", "--no-dns", "--report-cycles", "1", destination],
+        )?;
+        for address in &expected {
+            ensure!(report.contains(address), "mtr misses {address}: {report}");
+        }
+        let report = kernel.run("tracepath", &["-n", destination])?;
+        ensure!(
+            report.contains("pmtu 1400") && report.contains(destination),
+            "tracepath: {report}"
+        );
+        let report = kernel.run("ping", &["-n", "-c", "2", "-i", "0.2", destination])?;
+        ensure!(report.contains("2 received"), "ping: {report}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_kernels_tools_see_our_hops() -> Result<()> {
+    if !interop_wanted("the kernel's traceroute and mtr through simulated hops") {
+        return Ok(());
+    }
+    let (kernel, path) = (Namespace::new("hops")?, path()?);
+    let device = kernel.enter(|| {
+        let device = tun_rs::DeviceBuilder::new()
+            .name("hops0")
+            .layer(tun_rs::Layer::L3)
+            .build_sync()?;
+        device.set_nonblocking(true)?;
+        Ok(device)
+    })?;
+    for command in [
+        "addr add 10.63.0.2/24 dev hops0",
+        "addr add 2001:db8:63::2/64 dev hops0 nodad",
+        "link set hops0 up",
+        "route add default dev hops0",
+        "-6 route add default dev hops0",
+    ] {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        kernel.run("ip", &arguments)?;
+    }
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let server = scope.spawn(|| serve(&device, &path, &stop));
+        let checked = check(&kernel);
+        stop.store(true, Ordering::Relaxed);
+        let served = server.join();
+        checked?;
+        match served {
+            Ok(served) => served,
+            Err(_) => anyhow::bail!("the hops fell over"),
+        }
+    })
+}
