@@ -7,7 +7,7 @@
 //! | [`capture_file`] | reads pcap and pcapng files, also damaged ones |
 //! | [`dissect`] | prints a frame's layers as the crates see them |
 //! | [`compare`] | holds that against another dissector's reading of the same frames |
-//! | [`echo_host`] | a small host that answers ARP, echo requests and UDP echo |
+//! | [`echo_host`] | a small host on a TUN device that answers echo requests and UDP echo |
 //! | [`live_host`] | a dual-stack host for a live link, with UDP echo and pings of its own |
 //! | [`lab`] | network namespaces and tools of Linux, for the interop tests |
 //! | [`probe_net`] | sockets for `ping` and `traceroute`, and a simulated path |
