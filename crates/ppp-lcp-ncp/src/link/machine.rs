@@ -1,14 +1,15 @@
 //! The machine.
 
+use super::authentication::Unproved;
 use super::config::{LinkConfig, LinkConfigError};
-use super::event::{AuthRole, CloseReason, LinkDiscard, LinkEvent, LinkStats, LinkTransmit, Phase};
+use super::event::{CloseReason, LinkDiscard, LinkEvent, LinkStats, LinkTransmit, Phase};
 use super::network::Networks;
 use super::timers::Timers;
-use crate::auth::{AuthEvent, AuthFailure, Authenticator, MsChapV2Keys, Secret, Supplicant};
+use crate::auth::{Authenticator, MsChapV2Keys, Supplicant};
 use crate::automaton::{LayerEvent, State};
 use crate::framing::FramingParameters;
-use crate::lcp::{AuthMethod, Lcp, LcpEvent, LcpValues};
-use crate::wire::{Code, ControlPacket, PppPacket, PppProtocol, PppRepr};
+use crate::lcp::{Lcp, LcpEvent, LcpValues};
+use crate::wire::{PppPacket, PppProtocol, PppRepr};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::fmt;
@@ -57,36 +58,29 @@ const MAX_EVENTS: usize = 64;
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 pub struct Link {
-    config: LinkConfig,
+    pub(super) config: LinkConfig,
     pub(super) random: Box<dyn RandomSource + Send>,
-    lcp: Lcp,
-    authenticator: Option<Authenticator>,
-    supplicant: Option<Supplicant>,
+    pub(super) lcp: Lcp,
+    pub(super) authenticator: Option<Authenticator>,
+    pub(super) supplicant: Option<Supplicant>,
     /// Proofs that are still to be given.
-    unproved: Unproved,
+    pub(super) unproved: Unproved,
     pub(super) networks: Networks,
-    phase: Phase,
+    pub(super) phase: Phase,
     is_lower_layer_up: bool,
     /// The network phase waits for the caller.
-    held: bool,
-    keys: Option<MsChapV2Keys>,
+    pub(super) held: bool,
+    pub(super) keys: Option<MsChapV2Keys>,
     /// Echo-Requests in a row without an answer.
-    lost_echoes: u32,
+    pub(super) lost_echoes: u32,
     pub(super) timers: Timers,
     /// Answers of authentication that go out although LCP closes behind them.
-    parting: VecDeque<(LinkTransmit, PacketBuf)>,
+    pub(super) parting: VecDeque<(LinkTransmit, PacketBuf)>,
     /// Why LCP is being closed.
-    reason: Option<CloseReason>,
+    pub(super) reason: Option<CloseReason>,
     events: VecDeque<LinkEvent>,
     latest: Instant,
     pub(super) stats: LinkStats,
-}
-
-/// Whose proofs are still to be given.
-#[derive(Debug, Clone, Copy, Default)]
-struct Unproved {
-    peer: bool,
-    ours: bool,
 }
 
 impl Link {
@@ -173,17 +167,6 @@ impl Link {
             self.begin_network(now);
             self.settle(now);
         }
-    }
-
-    /// The secret that was asked for; `None` when there is none.
-    pub fn provide_secret(&mut self, now: Instant, role: AuthRole, secret: Option<&Secret>) {
-        let now = self.advance(now);
-        match (role, &mut self.authenticator, &mut self.supplicant) {
-            (AuthRole::Peer, Some(authenticator), _) => authenticator.provide_secret(now, secret),
-            (AuthRole::Ours, _, Some(supplicant)) => supplicant.provide_secret(now, secret),
-            _ => {}
-        }
-        self.settle(now);
     }
 
     /// The phase.
@@ -365,99 +348,6 @@ impl Link {
         }
     }
 
-    /// Who authenticates whom was agreed on; both sides of CHAP and EAP share a protocol and are told
-    /// apart by the code.
-    fn receive_authentication(
-        &mut self,
-        now: Instant,
-        protocol: PppProtocol,
-        information: &[u8],
-    ) -> Result<(), LinkDiscard> {
-        let own_challenge = self
-            .authenticator
-            .as_ref()
-            .and_then(Authenticator::outstanding_challenge)
-            .copied();
-        let authenticator = self
-            .authenticator
-            .as_mut()
-            .filter(|it| it.method().protocol() == protocol);
-        let supplicant = self
-            .supplicant
-            .as_mut()
-            .filter(|it| it.method().protocol() == protocol);
-        let result = match (authenticator, supplicant) {
-            (Some(authenticator), Some(supplicant)) => {
-                if is_for_authenticator(protocol, information) {
-                    authenticator.handle_packet(now, information)
-                } else {
-                    supplicant.handle_packet(now, information, own_challenge.as_ref())
-                }
-            }
-            (Some(authenticator), None) => authenticator.handle_packet(now, information),
-            (None, Some(supplicant)) => {
-                supplicant.handle_packet(now, information, own_challenge.as_ref())
-            }
-            (None, None) => return Err(LinkDiscard::NotNegotiated(protocol)),
-        };
-        result?;
-        self.advance(now);
-        Ok(())
-    }
-
-    /// Whether the peer has begun the network phase while we wait for its verdict, which nobody
-    /// repeats when it is lost.
-    // RFC 3748 §4.2 MAY (indication): the network phase of the peer stands for the Success.
-    fn is_told_by(&self, protocol: PppProtocol, information: &[u8]) -> bool {
-        let is_request = || {
-            ControlPacket::parse(information)
-                .is_ok_and(|packet| packet.code() == Code::CONFIGURE_REQUEST)
-        };
-        self.phase == Phase::Authenticate
-            && self.unproved.ours
-            && !self.unproved.peer
-            && self.networks.has_control(protocol)
-            && self
-                .supplicant
-                .as_ref()
-                .is_some_and(Supplicant::awaits_indication)
-            && is_request()
-    }
-
-    fn on_network_began(
-        &mut self,
-        now: Instant,
-        protocol: PppProtocol,
-        information: &[u8],
-        data: &mut PacketBuf,
-    ) {
-        let now = self.advance(now);
-        if let Some(supplicant) = &mut self.supplicant {
-            supplicant.network_phase_began(now);
-        }
-        self.settle(now);
-        if self.phase == Phase::Network
-            && let Err(discard) = self.receive_network(now, protocol, information, data)
-        {
-            // The packet told something all the same.
-            self.stats.count(&discard);
-        }
-    }
-
-    fn poll_authentication(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
-        if let Some(authenticator) = &mut self.authenticator
-            && authenticator.poll_transmit(out)
-        {
-            return Some(authenticator.method().protocol());
-        }
-        if let Some(supplicant) = &mut self.supplicant
-            && supplicant.poll_transmit(out)
-        {
-            return Some(supplicant.method().protocol());
-        }
-        None
-    }
-
     pub(super) fn reject_protocol(&mut self, protocol: PppProtocol, information: &[u8]) {
         self.stats.unknown_protocol += 1;
         self.lcp.reject_protocol(protocol, information);
@@ -518,88 +408,7 @@ impl Link {
         }
     }
 
-    fn begin_authentication(&mut self, now: Instant) {
-        let (peers, ours) = (self.lcp.ours().auth, self.lcp.peers().auth);
-        if peers.is_none() && !self.config.lcp.require_auth.is_empty() {
-            self.end(now, CloseReason::AuthenticationRefused);
-            return;
-        }
-        self.reason = None;
-        self.authenticator = peers.map(|method| self.new_authenticator(method));
-        self.supplicant = ours.map(|method| self.new_supplicant(method));
-        self.unproved = Unproved {
-            peer: peers.is_some(),
-            ours: ours.is_some(),
-        };
-        self.keys = None;
-        self.lost_echoes = 0;
-        self.timers.echo = self.config.echo_interval.map(|interval| now + interval);
-        if peers.is_none() && ours.is_none() {
-            self.authenticated(now);
-            return;
-        }
-        self.enter(Phase::Authenticate);
-        if let Some(authenticator) = &mut self.authenticator {
-            authenticator.start(now);
-        }
-        if let Some(supplicant) = &mut self.supplicant {
-            supplicant.start(now);
-        }
-    }
-
-    fn new_authenticator(&mut self, method: AuthMethod) -> Authenticator {
-        let config = self.config.authenticator.clone();
-        Authenticator::new(method, config, fork(&mut self.random))
-    }
-
-    fn new_supplicant(&mut self, method: AuthMethod) -> Supplicant {
-        let config = self.config.supplicant.clone();
-        Supplicant::new(method, config, fork(&mut self.random))
-    }
-
-    fn poll_authentication_event(&mut self) -> Option<(AuthRole, AuthEvent)> {
-        let peers = self.authenticator.as_mut();
-        if let Some(event) = peers.and_then(Authenticator::poll_event) {
-            return Some((AuthRole::Peer, event));
-        }
-        let ours = self.supplicant.as_mut()?;
-        Some((AuthRole::Ours, ours.poll_event()?))
-    }
-
-    fn on_authentication(&mut self, now: Instant, role: AuthRole, event: AuthEvent) {
-        match event {
-            AuthEvent::SecretWanted { name } => {
-                self.push_event(LinkEvent::SecretWanted { role, name });
-            }
-            AuthEvent::Succeeded { name, keys } => {
-                if keys.is_some() {
-                    self.keys = keys;
-                }
-                self.push_event(LinkEvent::Authenticated { role, name });
-                let missing = match role {
-                    AuthRole::Peer => &mut self.unproved.peer,
-                    AuthRole::Ours => &mut self.unproved.ours,
-                };
-                // A proof that was given again while the link is up changes nothing.
-                let was_missing = core::mem::take(missing);
-                if was_missing && !self.unproved.peer && !self.unproved.ours {
-                    self.authenticated(now);
-                }
-            }
-            AuthEvent::Failed(failure) => self.end(now, failed(role, failure)),
-        }
-    }
-
-    fn authenticated(&mut self, now: Instant) {
-        if self.config.hold_network {
-            self.enter(Phase::Authenticate);
-            self.held = true;
-        } else {
-            self.begin_network(now);
-        }
-    }
-
-    fn begin_network(&mut self, now: Instant) {
+    pub(super) fn begin_network(&mut self, now: Instant) {
         self.enter(Phase::Network);
         self.timers.idle = self.config.idle_timeout.map(|timeout| now + timeout);
         self.timers.session = self.config.session_timeout.map(|timeout| now + timeout);
@@ -644,22 +453,6 @@ impl Link {
         self.lcp.close(now);
     }
 
-    /// Keeps the verdict that the authenticator still has to send: the peer is to learn why.
-    fn part(&mut self) {
-        let framing = self.framing();
-        let Some(authenticator) = &mut self.authenticator else {
-            return;
-        };
-        let protocol = authenticator.method().protocol();
-        let mut packet = PacketBuf::new();
-        while authenticator.poll_transmit(&mut packet) {
-            PppRepr::new(protocol).emit(&mut packet);
-            let transmit = LinkTransmit { framing, protocol };
-            self.parting
-                .push_back((transmit, core::mem::take(&mut packet)));
-        }
-    }
-
     fn finish(&mut self) {
         if self.phase == Phase::Dead {
             return;
@@ -669,7 +462,7 @@ impl Link {
         self.push_event(LinkEvent::Closed(reason.unwrap_or(CloseReason::Closed)));
     }
 
-    fn enter(&mut self, phase: Phase) {
+    pub(super) fn enter(&mut self, phase: Phase) {
         if self.phase != phase {
             self.phase = phase;
             self.push_event(LinkEvent::Phase(phase));
@@ -697,24 +490,6 @@ const fn negotiates(state: State) -> bool {
         state,
         State::ReqSent | State::AckRcvd | State::AckSent | State::Opened
     )
-}
-
-fn failed(role: AuthRole, failure: AuthFailure) -> CloseReason {
-    match role {
-        AuthRole::Peer => CloseReason::PeerNotAuthenticated(failure),
-        AuthRole::Ours => CloseReason::WeNotAuthenticated(failure),
-    }
-}
-
-/// Whether a packet of a protocol that both sides speak is for the authenticator: requests and
-/// responses come from the supplicant.
-fn is_for_authenticator(protocol: PppProtocol, information: &[u8]) -> bool {
-    let code = information.first().copied().unwrap_or_default();
-    if protocol == PppProtocol::PAP {
-        code == 1
-    } else {
-        code == 2
-    }
 }
 
 impl fmt::Debug for Link {

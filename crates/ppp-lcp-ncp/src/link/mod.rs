@@ -10,7 +10,9 @@
 //! each speak in its phase only. It works on PPP packets: protocol and information. What carries them is
 //! the caller's: HDLC-like frames on a serial line, or PPPoE.
 
+mod authentication;
 mod config;
+mod data;
 mod event;
 mod machine;
 mod network;

@@ -1,11 +1,11 @@
-//! The network phase: network control protocols, and the packets of their networks.
+//! The network phase: network control protocols.
 
 use super::config::{LinkConfig, LinkConfigError};
-use super::event::{CloseReason, LinkDiscard, LinkEvent, SendError};
+use super::event::{CloseReason, LinkDiscard, LinkEvent};
 use super::machine::Link;
 use crate::automaton::{LayerEvent, State};
 use crate::ncp::{Ipcp, IpcpConfig, IpcpNegotiation, Ipv6cp, Ipv6cpConfig, Ipv6cpNegotiation};
-use crate::wire::{PppProtocol, PppRepr};
+use crate::wire::PppProtocol;
 use alloc::boxed::Box;
 use packet_buffer::random::fork;
 use packet_buffer::{Instant, PacketBuf, RandomSource};
@@ -236,39 +236,6 @@ impl Link {
         self.settle(now);
     }
 
-    /// Makes a PPP packet of a network packet: the protocol goes in front of what `packet` holds.
-    /// [`framing`](Self::framing) says how it is to be framed.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError`], which is counted; the packet is where it was.
-    pub fn encapsulate(
-        &mut self,
-        now: Instant,
-        protocol: PppProtocol,
-        packet: &mut PacketBuf,
-    ) -> Result<(), SendError> {
-        if !self.is_open(protocol) {
-            self.stats.send_not_open += 1;
-            return Err(SendError::NotOpen(protocol));
-        }
-        let (length, mru) = (packet.len(), usize::from(self.lcp().peers().mru));
-        if length > mru {
-            self.stats.send_too_long += 1;
-            return Err(SendError::TooLong { length, mru });
-        }
-        let now = self.advance(now);
-        self.timers.used(now, self.config().idle_timeout);
-        self.stats.sent += 1;
-        PppRepr {
-            protocol,
-            compress_protocol: self.framing().protocol_field_compression,
-            address_and_control: false,
-        }
-        .emit(packet);
-        Ok(())
-    }
-
     pub(super) fn receive_network(
         &mut self,
         now: Instant,
@@ -291,17 +258,7 @@ impl Link {
                 Ok(None)
             }
             (PppProtocol::IPV4, Some(_), _) | (PppProtocol::IPV6, _, Some(_)) => {
-                // RFC 1661 §3.6 MUST (not-open): packets of a supported protocol that is not open are
-                // silently discarded.
-                if !self.is_open(protocol) {
-                    return Err(LinkDiscard::NotOpen(protocol));
-                }
-                let now = self.advance(now);
-                self.timers.used(now, self.config().idle_timeout);
-                self.stats.delivered += 1;
-                data.reset(PacketBuf::DEFAULT_HEADROOM);
-                data.append_slice(information);
-                Ok(Some(protocol))
+                self.receive_data(now, protocol, information, data)
             }
             _ => {
                 // RFC 1661 §3.6 MUST (unsupported): packets of others are returned in a
