@@ -1,7 +1,7 @@
 //! Which crate of the workspace may depend on which.
 //!
-//! - `packet-buffer` stands on none of ours, `flow-table` on `packet-buffer`.
-//! - A protocol crate (any other published crate) stands on these two and on no other protocol
+//! - `packet-buffer` stands on none of ours, `flow-table` on `packet-buffer`, `flow-state` on both.
+//! - A protocol crate (any other published crate) stands on these three and on no other protocol
 //!   crate, not even in its tests: protocols meet in the examples.
 //! - `testkit` stands on `packet-buffer`, and a published crate may use it in its tests only.
 //! - Nothing below stands on the packages on top (examples, benches, this tool).
@@ -13,6 +13,7 @@ use std::fmt;
 
 const PACKET_BUFFER: &str = "packet-buffer";
 const FLOW_TABLE: &str = "flow-table";
+const FLOW_STATE: &str = "flow-state";
 const TESTKIT: &str = "testkit";
 
 /// A package of the workspace, as far as the arrows need it.
@@ -45,6 +46,7 @@ struct Dependency {
 enum Role {
     PacketBuffer,
     FlowTable,
+    FlowState,
     Protocol,
     Testkit,
     Top,
@@ -154,6 +156,7 @@ fn role(member: &Member) -> Role {
         (Place::Top, _) => Role::Top,
         (Place::Crates, PACKET_BUFFER) => Role::PacketBuffer,
         (Place::Crates, FLOW_TABLE) => Role::FlowTable,
+        (Place::Crates, FLOW_STATE) => Role::FlowState,
         (Place::Crates, TESTKIT) => Role::Testkit,
         (Place::Crates, _) => Role::Protocol,
     }
@@ -171,7 +174,9 @@ fn broken_rule(from: Role, to: Role, dev: bool) -> Option<&'static str> {
         (Role::PacketBuffer, _) => Some("packet-buffer stands on none of ours"),
         (Role::FlowTable, Role::PacketBuffer) => None,
         (Role::FlowTable, _) => Some("flow-table stands on packet-buffer alone"),
-        (Role::Protocol, Role::PacketBuffer | Role::FlowTable) => None,
+        (Role::FlowState, Role::PacketBuffer | Role::FlowTable) => None,
+        (Role::FlowState, _) => Some("flow-state stands on packet-buffer and flow-table alone"),
+        (Role::Protocol, Role::PacketBuffer | Role::FlowTable | Role::FlowState) => None,
         (Role::Protocol, Role::Protocol) => {
             Some("protocol crates do not know each other; they meet in the examples")
         }
@@ -209,7 +214,12 @@ mod tests {
             member("flow-table", &["packet-buffer"], &["testkit"]),
             member("testkit", &["packet-buffer"], &[]),
             member("rip", &["packet-buffer", "nom"], &["testkit"]),
-            member("nat", &["packet-buffer", "flow-table"], &["testkit"]),
+            member("flow-state", &["packet-buffer", "flow-table"], &["testkit"]),
+            member(
+                "nat",
+                &["packet-buffer", "flow-table", "flow-state"],
+                &["testkit"],
+            ),
             member("examples", &["rip", "nat", "packet-buffer", "testkit"], &[]),
             member("benches", &[], &["rip", "nat", "flow-table"]),
         ];
@@ -275,6 +285,12 @@ mod tests {
         assert_eq!(
             with(member("flow-table", &["nat"], &[])),
             ["flow-table -> nat (dependency): flow-table stands on packet-buffer alone"]
+        );
+        assert_eq!(
+            with(member("flow-state", &["nat"], &[])),
+            [
+                "flow-state -> nat (dependency): flow-state stands on packet-buffer and flow-table alone"
+            ]
         );
         assert_eq!(
             with(member("testkit", &["flow-table"], &[])),
