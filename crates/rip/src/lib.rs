@@ -142,7 +142,8 @@
 //!
 //! # Features
 //!
-//! * `std` (default): adapters of `packet-buffer`; nothing else changes.
+//! * `std` (default): adapters of `packet-buffer`, and longest-prefix matches by the crate `prefix-trie`; without it an
+//!   ordered map answers the same, more slowly.
 
 #![no_std]
 

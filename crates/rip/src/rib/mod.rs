@@ -4,7 +4,7 @@
 //! and of those the one with the lowest metric. RIP keeps no second best route (RFC 2453 §3.9.2): it
 //! has one to a prefix, or several of the same metric.
 //!
-//! A route takes about 100 octets (IPv4) in a table of any size. No two tables of all routes are
+//! A route takes about 100 to 125 octets (IPv4) in a table of any size, by how its prefixes lie. No two tables of all routes are
 //! kept: what neighbors and the forwarding table have yet to hear is threaded through the same
 //! records.
 

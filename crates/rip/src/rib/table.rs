@@ -80,22 +80,54 @@ impl Origin {
 /// A route to a destination.
 #[derive(Debug)]
 pub(crate) struct Path<F: Family> {
-    deadline: Instant,
+    due: Due,
     pub(crate) data: PathData<F>,
     pub(crate) destination: u32,
     next: u32,
     timer_before: u32,
     timer_after: u32,
-    timer: Timer,
+}
+
+/// Which timer runs, and until when: two bits and microseconds in eight octets, for a route has a timer and there
+/// are many routes.
+#[derive(Debug, Clone, Copy)]
+struct Due(u64);
+
+impl Due {
+    const NEVER: Self = Self(0);
+
+    fn new(timer: Timer, deadline: Instant) -> Self {
+        let kind = match timer {
+            Timer::None => return Self::NEVER,
+            Timer::Timeout => 1,
+            Timer::Garbage => 2,
+        };
+        Self(deadline.as_micros().min(u64::MAX >> 2) << 2 | kind)
+    }
+
+    fn timer(self) -> Timer {
+        match self.0 & 3 {
+            1 => Timer::Timeout,
+            2 => Timer::Garbage,
+            _ => Timer::None,
+        }
+    }
+
+    fn deadline(self) -> Instant {
+        match self.timer() {
+            Timer::None => Instant::MAX,
+            Timer::Timeout | Timer::Garbage => Instant::from_micros(self.0 >> 2),
+        }
+    }
 }
 
 impl<F: Family> Path<F> {
     pub(crate) fn timer(&self) -> Timer {
-        self.timer
+        self.due.timer()
     }
 
     pub(crate) fn deadline(&self) -> Instant {
-        self.deadline
+        self.due.deadline()
     }
 
     /// The better comes first.
@@ -362,13 +394,12 @@ impl<F: Family> Table<F> {
             gateway.routes += 1;
         }
         let slot = self.paths.insert(Path {
-            deadline: Instant::MAX,
+            due: Due::NEVER,
             data,
             destination,
             next: NONE,
             timer_before: NONE,
             timer_after: NONE,
-            timer: Timer::None,
         });
         self.link_path(slot);
         slot
@@ -485,7 +516,7 @@ impl<F: Family> Table<F> {
         let Some(path) = self.paths.get(slot) else {
             return;
         };
-        match path.timer {
+        match path.timer() {
             Timer::None => {}
             Timer::Timeout => self.timeouts = self.unlink_timer(self.timeouts, slot),
             Timer::Garbage => self.garbage = self.unlink_timer(self.garbage, slot),
@@ -496,8 +527,7 @@ impl<F: Family> Table<F> {
             Timer::Garbage => self.garbage = self.link_timer(self.garbage, slot),
         }
         if let Some(path) = self.paths.get_mut(slot) {
-            path.timer = timer;
-            path.deadline = deadline;
+            path.due = Due::new(timer, deadline);
         }
     }
 
@@ -508,7 +538,7 @@ impl<F: Family> Table<F> {
             Timer::Timeout => self.timeouts.first,
             Timer::Garbage => self.garbage.first,
         };
-        Some((slot, self.paths.get(slot)?.deadline))
+        Some((slot, self.paths.get(slot)?.deadline()))
     }
 
     // Changes, for neighbors
