@@ -5,4 +5,15 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+pub mod application;
+mod classifier;
+mod compile;
+mod facts;
+pub mod model;
+
+pub use compile::{
+    CompileError, CompiledPolicy, Decision, Field, GroupSide, MAX_INTERFACES, MAX_RANGES,
+    MAX_RULES, MAX_SET_DEPTH, MAX_USERS, MAX_ZONES, Problem, Reason, RuleId,
+};
+pub use facts::{Facts, InterfaceId, Part, ZoneId};
 pub use packet_buffer::{EmitError, Instant, PacketBuf, ParseError, ParseErrorKind, RandomSource};

@@ -1,0 +1,5 @@
+//! What is read of the application layer.
+
+mod filter;
+
+pub use filter::{Filter, FilterId};
