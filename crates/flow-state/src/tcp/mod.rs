@@ -1,0 +1,10 @@
+//! TCP connections as seen from the middle: states, windows, and what of it a policy insists on.
+
+mod flow;
+mod policy;
+mod state;
+mod window;
+
+pub use flow::TcpFlow;
+pub use policy::TcpPolicy;
+pub use state::{SegmentKind, Step, TcpState, step};

@@ -1,0 +1,60 @@
+//! How exact a segment must be.
+
+/// What a tracker does with segments that do not fit the connection's windows.
+///
+/// | | `Strict` | `LinuxCompat` | `Loose` |
+/// |---|---|---|---|
+/// | segment reaches over the window | invalid | passes by up to one window of the receiver, and changes no state | passes |
+/// | segment lies left of the window | invalid | passes, and changes no state | passes |
+/// | acknowledges data never sent | invalid | invalid | passes |
+/// | acknowledges too old data | invalid | passes, and changes no state | passes |
+/// | RST left of what the receiver has acknowledged | invalid | invalid (`ignore_invalid_rst`) | passes |
+/// | RST within the window but not exact | passes, connection lives on | same | ends the connection |
+/// | mid-stream start | invalid | `loose` | taken up |
+///
+/// The window rules are those of G. van Rooij, "Real stateful TCP packet filtering in IP Filter"
+/// (2001); the exactness of RSTs follows RFC 5961 §3.2. `LinuxCompat` is what Linux has done since
+/// version 6.1, found by experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TcpPolicy {
+    /// The published window rules, and connections from their start only.
+    Strict,
+    /// What the Linux kernel's tracker does.
+    LinuxCompat {
+        /// Segments out of the window pass (RSTs apart).
+        be_liberal: bool,
+        /// Connections whose start was not seen are taken up in the middle.
+        loose: bool,
+        /// RSTs left of the window pass without ending the connection, where they are invalid
+        /// otherwise.
+        ignore_invalid_rst: bool,
+        /// Repetitions of one segment after which the timer is cut
+        /// ([`TcpTimers::retransmission`](crate::TcpTimers::retransmission)).
+        max_retrans: u8,
+    },
+    /// States only, no windows; connections are taken up in the middle. For paths where the gateway
+    /// sees one direction or loses segments.
+    Loose,
+}
+
+impl TcpPolicy {
+    /// `LinuxCompat` with the kernel's default settings.
+    pub const fn linux() -> Self {
+        Self::LinuxCompat {
+            be_liberal: false,
+            loose: true,
+            ignore_invalid_rst: false,
+            max_retrans: 3,
+        }
+    }
+
+    /// Whether connections are taken up in the middle.
+    pub const fn picks_up(&self) -> bool {
+        match self {
+            Self::Strict => false,
+            Self::LinuxCompat { loose, .. } => *loose,
+            Self::Loose => true,
+        }
+    }
+}

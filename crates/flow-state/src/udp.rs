@@ -1,0 +1,63 @@
+//! UDP: flows by timers alone.
+
+use crate::{Timers, Verdict};
+use core::time::Duration;
+use flow_table::Direction;
+use packet_buffer::Instant;
+
+/// The state of one UDP flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct UdpFlow {
+    created: Instant,
+    is_replied: bool,
+    is_stream: bool,
+}
+
+impl UdpFlow {
+    /// A flow with packets both ways that is older than this is a stream.
+    pub const STREAM_AGE: Duration = Duration::from_secs(2);
+
+    /// A flow that starts now.
+    #[inline]
+    pub const fn new(now: Instant) -> Self {
+        Self {
+            created: now,
+            is_replied: false,
+            is_stream: false,
+        }
+    }
+
+    /// Counts a packet in.
+    #[inline]
+    pub fn handle(&mut self, now: Instant, direction: Direction) -> Verdict {
+        if direction == Direction::Reply {
+            self.is_replied = true;
+        }
+        if self.is_replied && now.saturating_duration_since(self.created) > Self::STREAM_AGE {
+            self.is_stream = true;
+        }
+        Verdict::Accept
+    }
+
+    /// Whether the other side has answered.
+    #[inline]
+    pub const fn is_replied(&self) -> bool {
+        self.is_replied
+    }
+
+    /// Whether packets have gone both ways for longer than [`STREAM_AGE`](Self::STREAM_AGE).
+    #[inline]
+    pub const fn is_stream(&self) -> bool {
+        self.is_stream
+    }
+
+    /// How long the flow lives from its last packet.
+    #[inline]
+    pub const fn timeout(&self, timers: &Timers) -> Duration {
+        if self.is_stream {
+            timers.udp_stream
+        } else {
+            timers.udp
+        }
+    }
+}
