@@ -175,6 +175,16 @@ impl Ccp {
         self.is_open() && self.negotiation().is_encrypted()
     }
 
+    /// Whether there are keys with which nothing was encrypted yet.
+    pub fn has_fresh_keys(&self) -> bool {
+        let used = match (&self.compressor, &self.decompressor) {
+            (Some(Compressor::Mppe(mppe)), _) if mppe.is_used() => true,
+            (_, Some(Decompressor::Mppe(mppe))) => mppe.is_used(),
+            _ => false,
+        };
+        self.keys.is_some() && !used
+    }
+
     /// Octets by which a packet to the peer grows at most.
     pub fn overhead(&self) -> usize {
         match &self.compressor {
@@ -301,12 +311,12 @@ impl Ccp {
         }
     }
 
-    /// A packet has come as it was: the history has it too.
+    /// A packet has come as it was: the history has it too. Whether there is one is told.
     ///
     /// # Errors
     ///
     /// [`CcpDiscard::InClear`], when packets of the protocol have to be encrypted.
-    pub fn pass(&mut self, protocol: PppProtocol, information: &[u8]) -> Result<(), CcpDiscard> {
+    pub fn pass(&mut self, protocol: PppProtocol, information: &[u8]) -> Result<bool, CcpDiscard> {
         // RFC 3078 §2 MUST (clear): what has to be encrypted is not taken in clear.
         let encrypted = self.negotiation().config().requires_encryption()
             || matches!(self.decompressor, Some(Decompressor::Mppe(_)));
@@ -317,10 +327,11 @@ impl Ccp {
         if let Some(decompressor) = &mut self.decompressor
             && self.reset.is_none()
         {
-            decompressor.pass(protocol, information);
-            self.stats.received_as_is += 1;
+            let counts = decompressor.pass(protocol, information);
+            self.stats.received_as_is += u64::from(counts);
+            return Ok(counts);
         }
-        Ok(())
+        Ok(false)
     }
 
     /// The Restart timer may have expired, or that of a Reset-Request.

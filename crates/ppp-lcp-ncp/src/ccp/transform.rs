@@ -149,14 +149,15 @@ impl Decompressor {
         }
     }
 
-    /// A packet has come as it was.
-    pub(super) fn pass(&mut self, protocol: PppProtocol, information: &[u8]) {
+    /// A packet has come as it was. Whether it counts.
+    pub(super) fn pass(&mut self, protocol: PppProtocol, information: &[u8]) -> bool {
         match self {
-            Self::Mppe(_) => {}
-            _ if !is_compressed(protocol) => {}
+            Self::Mppe(_) => return false,
+            _ if !is_compressed(protocol) => return false,
             Self::Deflate(deflate) => deflate.pass(protocol, information),
             Self::Bsd(bsd) => bsd.pass(protocol, information),
         }
+        true
     }
 
     /// The peer has reset its side.

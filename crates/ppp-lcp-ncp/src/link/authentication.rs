@@ -2,11 +2,12 @@
 
 use super::event::{AuthRole, CloseReason, LinkDiscard, LinkEvent, LinkTransmit, Phase};
 use super::machine::Link;
-use crate::auth::{AuthEvent, AuthFailure, Authenticator, Secret, Supplicant};
+use crate::auth::{AuthEvent, AuthFailure, Authenticator, MsChapV2Keys, Secret, Supplicant};
 use crate::lcp::AuthMethod;
 use crate::wire::{Code, ControlPacket, PppProtocol, PppRepr};
 use packet_buffer::random::fork;
 use packet_buffer::{Instant, PacketBuf};
+use subtle::ConstantTimeGreater;
 
 /// Whose proofs are still to be given.
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,7 +79,7 @@ impl Link {
         self.phase == Phase::Authenticate
             && self.unproved.ours
             && !self.unproved.peer
-            && self.networks.has_control(protocol)
+            && (self.networks.has_control(protocol) || self.protection.has_control(protocol))
             && self
                 .supplicant
                 .as_ref()
@@ -103,6 +104,19 @@ impl Link {
         {
             // The packet told something all the same.
             self.stats.count(&discard);
+        }
+    }
+
+    /// Keeps the keys of MS-CHAP-V2. Where both ends have proved themselves by it there are two sets, and
+    /// both ends have to keep the same.
+    fn take_keys(&mut self, keys: MsChapV2Keys) {
+        let number = |keys: &MsChapV2Keys| {
+            let first = keys.master_key().first_chunk();
+            first.copied().map_or(0, u64::from_be_bytes)
+        };
+        let greater = |old: &MsChapV2Keys| bool::from(number(&keys).ct_gt(&number(old)));
+        if self.phase != Phase::Network && self.keys.as_ref().is_none_or(greater) {
+            self.keys = Some(keys);
         }
     }
 
@@ -174,8 +188,8 @@ impl Link {
                 self.push_event(LinkEvent::SecretWanted { role, name });
             }
             AuthEvent::Succeeded { name, keys } => {
-                if keys.is_some() {
-                    self.keys = keys;
+                if let Some(keys) = keys {
+                    self.take_keys(keys);
                 }
                 self.push_event(LinkEvent::Authenticated { role, name });
                 let missing = match role {

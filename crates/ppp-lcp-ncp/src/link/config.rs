@@ -2,6 +2,7 @@
 
 use crate::auth::{AuthenticatorConfig, SupplicantConfig};
 use crate::automaton::{EndpointConfig, EndpointConfigError};
+use crate::ccp::CcpConfig;
 use crate::lcp::{LcpConfig, LcpConfigError};
 use crate::ncp::{IpcpConfig, Ipv6cpConfig};
 use core::time::Duration;
@@ -19,6 +20,9 @@ pub struct LinkConfig {
     pub ipcp: Option<IpcpConfig>,
     /// IPv6; `None` to have none. Default: random identifiers.
     pub ipv6cp: Option<Ipv6cpConfig>,
+    /// Compression, and encryption by MPPE; `None` for neither, and to reject the peer's wish. Default:
+    /// none.
+    pub ccp: Option<CcpConfig>,
     /// Timer and counters of the network control protocols.
     pub ncp: EndpointConfig,
     /// The time between Echo-Requests while the link is up; `None` for no such keepalive. Default: none.
@@ -43,6 +47,7 @@ impl Default for LinkConfig {
             supplicant: SupplicantConfig::default(),
             ipcp: Some(IpcpConfig::default()),
             ipv6cp: Some(Ipv6cpConfig::default()),
+            ccp: None,
             ncp: EndpointConfig::default(),
             echo_interval: None,
             echo_failures: 4,
@@ -97,6 +102,13 @@ impl LinkConfig {
         let zero = |period: Option<Duration>| period.is_some_and(|period| period.is_zero());
         if self.ipcp.is_none() && self.ipv6cp.is_none() {
             return fail("ipcp", "either IPv4 or IPv6 is needed");
+        }
+        if let Some((field, problem)) = self.ccp.as_ref().and_then(CcpConfig::problem) {
+            return Err(LinkConfigError {
+                part: "ccp",
+                field,
+                problem,
+            });
         }
         if self.echo_failures == 0 {
             return fail("echo_failures", "must be at least 1");

@@ -22,11 +22,15 @@ impl Link {
             self.stats.send_not_open += 1;
             return Err(SendError::NotOpen(protocol));
         }
-        let (length, mru) = (packet.len(), usize::from(self.lcp().peers().mru));
+        let (length, mru) = (packet.len(), self.mtu());
         if length > mru {
             self.stats.send_too_long += 1;
             return Err(SendError::TooLong { length, mru });
         }
+        let Ok(protocol) = self.protection.protect(protocol, packet) else {
+            self.stats.send_not_encrypted += 1;
+            return Err(SendError::NotEncrypted);
+        };
         let now = self.advance(now);
         self.timers.used(now, self.config().idle_timeout);
         self.stats.sent += 1;

@@ -2,6 +2,7 @@
 
 use crate::auth::{AuthDiscard, AuthFailure};
 use crate::automaton;
+use crate::ccp::{CcpDiscard, CcpMethod};
 use crate::framing::FramingParameters;
 use crate::lcp::LcpDiscard;
 use crate::ncp::{InterfaceIdentifier, IpcpValues};
@@ -88,6 +89,9 @@ pub enum CloseReason {
     /// The time of the session is over.
     #[error("the time of the session is over")]
     SessionTimeout,
+    /// The link has to be encrypted, and encryption was refused or has ended.
+    #[error("the link has to be encrypted and is not")]
+    NotEncrypted,
     /// No network protocol came up, or all have ended.
     #[error("no network protocol is open")]
     NoNetworkProtocol,
@@ -127,6 +131,15 @@ pub enum LinkEvent {
     },
     /// They can no longer.
     Ipv6Down,
+    /// Compression or encryption was agreed on; `None` where a direction has none.
+    CompressionUp {
+        /// What packets to us go through.
+        receive: Option<CcpMethod>,
+        /// What packets to the peer go through.
+        send: Option<CcpMethod>,
+    },
+    /// It has ended, or is agreed on anew.
+    CompressionDown,
     /// The peer says what it is. The octets are the peer's: show them with care.
     PeerIdentification(Vec<u8>),
     /// The peer says how long the session may last; `None` for ever.
@@ -153,6 +166,9 @@ pub enum LinkDiscard {
     /// A network control protocol says why.
     #[error("{0}: {1}")]
     Ncp(PppProtocol, automaton::Discard),
+    /// Compression or encryption says why.
+    #[error("compression: {0}")]
+    Ccp(#[from] CcpDiscard),
     /// The line is down.
     #[error("the line is down")]
     LowerLayerDown,
@@ -174,6 +190,9 @@ pub enum SendError {
     /// The network protocol is not open.
     #[error("{0} is not open")]
     NotOpen(PppProtocol),
+    /// The link has to be encrypted and is not.
+    #[error("the link is not encrypted")]
+    NotEncrypted,
     /// The packet is longer than the peer takes.
     #[error("{length} octets are more than the peer's {mru}")]
     TooLong {
@@ -211,6 +230,8 @@ pub struct LinkStats {
     pub auth_refused: u64,
     /// Packets of network control protocols that were refused.
     pub ncp_refused: u64,
+    /// Packets that could not be decompressed or decrypted, or came in clear.
+    pub compression_refused: u64,
     /// Packets while the line was down.
     pub lower_layer_down: u64,
     /// Packets that had no place in the phase.
@@ -225,6 +246,8 @@ pub struct LinkStats {
     pub echo_requests: u64,
     /// Packets that could not be sent because their protocol was not open.
     pub send_not_open: u64,
+    /// Packets that could not be sent because the link was not encrypted.
+    pub send_not_encrypted: u64,
     /// Packets that could not be sent because they were too long.
     pub send_too_long: u64,
     /// Events that were dropped because nobody fetched them.
@@ -238,6 +261,7 @@ impl LinkStats {
             LinkDiscard::Lcp(_) => &mut self.lcp_refused,
             LinkDiscard::Auth(_) => &mut self.auth_refused,
             LinkDiscard::Ncp(..) => &mut self.ncp_refused,
+            LinkDiscard::Ccp(_) => &mut self.compression_refused,
             LinkDiscard::LowerLayerDown => &mut self.lower_layer_down,
             LinkDiscard::Phase(..) => &mut self.wrong_phase,
             LinkDiscard::NotNegotiated(_) => &mut self.not_negotiated,

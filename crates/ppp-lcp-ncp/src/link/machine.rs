@@ -4,6 +4,7 @@ use super::authentication::Unproved;
 use super::config::{LinkConfig, LinkConfigError};
 use super::event::{CloseReason, LinkDiscard, LinkEvent, LinkStats, LinkTransmit, Phase};
 use super::network::Networks;
+use super::protection::Protection;
 use super::timers::Timers;
 use crate::auth::{Authenticator, MsChapV2Keys, Supplicant};
 use crate::automaton::{LayerEvent, State};
@@ -66,6 +67,7 @@ pub struct Link {
     /// Proofs that are still to be given.
     pub(super) unproved: Unproved,
     pub(super) networks: Networks,
+    pub(super) protection: Protection,
     pub(super) phase: Phase,
     is_lower_layer_up: bool,
     /// The network phase waits for the caller.
@@ -96,9 +98,11 @@ impl Link {
         config.check()?;
         let lcp = Lcp::new(config.lcp.clone(), fork(&mut random))?;
         let networks = Networks::new(&config, &mut random)?;
+        let protection = Protection::new(&config, &mut random)?;
         Ok(Self {
             lcp,
             networks,
+            protection,
             config,
             random,
             authenticator: None,
@@ -252,6 +256,7 @@ impl Link {
             supplicant.handle_timeout(now);
         }
         self.networks.handle_timeout(now);
+        self.protection.handle_timeout(now);
         if Timers::take_due(&mut self.timers.session, now) {
             self.end(now, CloseReason::SessionTimeout);
         }
@@ -283,7 +288,9 @@ impl Link {
         }
         let protocol = self.poll_authentication(out).or_else(|| {
             // The network phase has not begun, or has ended, while its packets still wait.
-            self.networks.poll_transmit(out)
+            self.protection
+                .poll_transmit(out)
+                .or_else(|| self.networks.poll_transmit(out))
         })?;
         PppRepr::new(protocol).emit(out);
         Some(LinkTransmit {
@@ -301,6 +308,7 @@ impl Link {
             authenticator.and_then(Authenticator::poll_timeout),
             supplicant.and_then(Supplicant::poll_timeout),
             self.networks.poll_timeout(),
+            self.protection.poll_timeout(),
             self.timers.next(),
         ]
         .into_iter()
@@ -360,7 +368,7 @@ impl Link {
                 self.on_lcp(now, event);
             } else if let Some((role, event)) = self.poll_authentication_event() {
                 self.on_authentication(now, role, event);
-            } else if !self.settle_networks(now) {
+            } else if !self.settle_protection(now) && !self.settle_networks(now) {
                 break;
             }
         }
@@ -398,6 +406,7 @@ impl Link {
             LcpEvent::AuthenticationRefused => self.end(now, CloseReason::AuthenticationRefused),
             LcpEvent::ProtocolRejected(protocol) => {
                 self.networks.protocol_rejected(now, protocol);
+                self.protection.protocol_rejected(now, protocol);
                 self.push_event(LinkEvent::ProtocolRejected(protocol));
             }
             LcpEvent::EchoReply { .. } => self.lost_echoes = 0,
@@ -412,14 +421,14 @@ impl Link {
         self.enter(Phase::Network);
         self.timers.idle = self.config.idle_timeout.map(|timeout| now + timeout);
         self.timers.session = self.config.session_timeout.map(|timeout| now + timeout);
-        let mru = usize::from(self.lcp.peers().mru);
-        self.networks.begin(now, mru);
+        self.begin_protection(now);
     }
 
     fn leave_network(&mut self, now: Instant) {
         self.held = false;
         self.timers = Timers::default();
         self.networks.end(now);
+        self.protection.end(now);
         self.authenticator = None;
         self.supplicant = None;
         self.unproved = Unproved::default();

@@ -16,6 +16,7 @@ mod data;
 mod event;
 mod machine;
 mod network;
+mod protection;
 mod timers;
 
 pub use config::{LinkConfig, LinkConfigError};

@@ -236,7 +236,8 @@ impl Link {
         self.settle(now);
     }
 
-    pub(super) fn receive_network(
+    /// A packet of the network phase, as it was before it was compressed.
+    pub(super) fn receive_plain(
         &mut self,
         now: Instant,
         protocol: PppProtocol,
