@@ -15,6 +15,15 @@ pub struct FlowId {
     pub(crate) generation: u32,
 }
 
+impl FlowId {
+    /// Where the flow stands, from 0 up to and including the table's capacity: for what is kept
+    /// beside the table, in an array. Flows that come later stand in the same place.
+    #[inline]
+    pub const fn slot(self) -> u32 {
+        self.slot
+    }
+}
+
 /// A flow to be inserted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NewFlow<K, V> {
