@@ -8,6 +8,7 @@ extern crate std;
 pub mod application;
 mod classifier;
 mod compile;
+mod engine;
 mod facts;
 pub mod model;
 
@@ -15,5 +16,7 @@ pub use compile::{
     CompileError, CompiledPolicy, Decision, Field, GroupSide, MAX_INTERFACES, MAX_RANGES,
     MAX_RULES, MAX_SET_DEPTH, MAX_USERS, MAX_ZONES, Problem, Reason, RuleId,
 };
+pub use engine::*;
 pub use facts::{Facts, InterfaceId, Part, ZoneId};
+pub use flow_state::{Direction, Invalid, Key, TcpPolicy, Timers};
 pub use packet_buffer::{EmitError, Instant, PacketBuf, ParseError, ParseErrorKind, RandomSource};

@@ -24,3 +24,12 @@ impl Filter {
         Ok(())
     }
 }
+
+/// Why the application layer is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// A name that the filter blocks.
+    #[error("the name is blocked")]
+    Name,
+}

@@ -2,4 +2,4 @@
 
 mod filter;
 
-pub use filter::{Filter, FilterId};
+pub use filter::{Filter, FilterId, Refused};

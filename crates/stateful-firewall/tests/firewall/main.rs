@@ -1,0 +1,5 @@
+//! The firewall as a router uses it.
+
+mod common;
+mod sessions;
+mod zones;
