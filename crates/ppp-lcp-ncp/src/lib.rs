@@ -12,6 +12,7 @@
 //! | [`vj`] | Van Jacobson header compression | RFC 1144, RFC 1332 §4 |
 //! | [`multilink`] | bundles: fragments out, packets in | RFC 1990 |
 //! | [`link`] | the phases of a link as one machine | RFC 1661 §3 |
+//! | [`pppoe`] | PPP over Ethernet: client and access concentrator | RFC 2516, RFC 4638 |
 //!
 //! A [`link::Link`] is what a program mostly uses: it owns LCP, authentication and the network control
 //! protocols, takes and gives PPP packets, and tells by events what happens. On an octet stream, a
@@ -72,6 +73,7 @@ pub mod lcp;
 pub mod link;
 pub mod multilink;
 pub mod ncp;
+pub mod pppoe;
 pub mod vj;
 pub mod wire;
 

@@ -52,6 +52,13 @@ pub struct Limits {
     pub protocol_field_compression: bool,
     /// Whether its offer to take frames without Address and Control fields is. Default: true.
     pub address_and_control_field_compression: bool,
+    /// Whether it may say which control characters it wants escaped. Default: true.
+    pub accm: bool,
+    /// Whether it may say which frame check sequences it takes. Default: true.
+    pub fcs: bool,
+    /// Octets of information that the line carries in either direction, whatever the ends take; at
+    /// least `min_mru`. Default: 65,535.
+    pub max_mru: u16,
 }
 
 impl Default for Limits {
@@ -60,6 +67,9 @@ impl Default for Limits {
             min_mru: 128,
             protocol_field_compression: true,
             address_and_control_field_compression: true,
+            accm: true,
+            fcs: true,
+            max_mru: u16::MAX,
         }
     }
 }
@@ -115,6 +125,30 @@ impl Default for LcpConfig {
 }
 
 impl LcpConfig {
+    /// Leaves out what has no place in a PPPoE session of this payload
+    /// ([`Client::max_payload`](crate::pppoe::Client::max_payload)): control characters,
+    /// compression of fields, check sequences, and an MRU that is larger. It is neither asked for
+    /// nor accepted.
+    // RFC 2516 §7 MUST NOT (options): FCS alternatives, ACFC and ACCM are not asked for, and
+    // rejected.
+    // RFC 2516 §7 MUST NOT (mru): the MRU is not over 1492.
+    // RFC 4638 §5.1 MUST (mru): or not over what was agreed.
+    // RFC 2516 §7 SHOULD NOT (pfc): the protocol field is not compressed.
+    pub const fn restrict_to_pppoe(&mut self, max_payload: u16) {
+        self.accm = None;
+        self.protocol_field_compression = false;
+        self.address_and_control_field_compression = false;
+        self.fcs = FcsAlternatives::FCS_16;
+        self.limits.protocol_field_compression = false;
+        self.limits.address_and_control_field_compression = false;
+        self.limits.accm = false;
+        self.limits.fcs = false;
+        self.limits.max_mru = max_payload;
+        if self.mru > max_payload {
+            self.mru = max_payload;
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), LcpConfigError> {
         let fail = |field, problem| Err(LcpConfigError { field, problem });
         if self.mru < 128 {
@@ -122,6 +156,9 @@ impl LcpConfig {
         }
         if self.limits.min_mru < 64 {
             return fail("limits.min_mru", "must be at least 64");
+        }
+        if self.limits.max_mru < self.limits.min_mru || self.limits.max_mru < 128 {
+            return fail("limits.max_mru", "must be at least min_mru, and 128");
         }
         if self.multilink.is_some_and(|multilink| multilink.mrru < 128) {
             return fail("multilink.mrru", "must be at least 128");

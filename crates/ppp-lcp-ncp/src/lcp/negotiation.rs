@@ -163,7 +163,7 @@ impl Negotiation for LcpNegotiation {
     fn restart(&mut self, random: &mut dyn RandomSource) {
         let config = &self.config;
         self.wanted = LcpValues {
-            mru: config.mru,
+            mru: config.mru.min(config.limits.max_mru),
             accm: config.accm.unwrap_or(u32::MAX),
             auth: config.require_auth.first().copied(),
             quality: config.quality.and_then(hundredths),
@@ -205,9 +205,14 @@ impl Negotiation for LcpNegotiation {
             LcpOption::MaximumReceiveUnit(mru) if mru < limits.min_mru => {
                 Judgement::Nak(ConfigOption::number16(kind.0, limits.min_mru))
             }
-            LcpOption::MaximumReceiveUnit(_)
-            | LcpOption::AsyncControlCharacterMap(_)
-            | LcpOption::EndpointDiscriminator(_) => Judgement::Ack,
+            LcpOption::MaximumReceiveUnit(mru) if mru > limits.max_mru => {
+                Judgement::Nak(ConfigOption::number16(kind.0, limits.max_mru))
+            }
+            LcpOption::MaximumReceiveUnit(_) | LcpOption::EndpointDiscriminator(_) => {
+                Judgement::Ack
+            }
+            LcpOption::AsyncControlCharacterMap(_) => accept(limits.accm),
+            LcpOption::FcsAlternatives(_) if !limits.fcs => Judgement::Reject,
             LcpOption::AuthenticationProtocol(method) => self.judge_auth(method),
             LcpOption::QualityProtocol(protocol, data) => self.judge_quality(protocol, data),
             LcpOption::MagicNumber(magic) => self.judge_magic(magic),
@@ -236,6 +241,8 @@ impl Negotiation for LcpNegotiation {
         for option in request {
             peers.apply(&LcpOption::read(&option));
         }
+        // A peer that says nothing takes more than the line carries.
+        peers.mru = peers.mru.min(self.config.limits.max_mru);
         self.peers = peers;
         self.own_magic_seen = 0;
     }
@@ -263,7 +270,7 @@ impl Negotiation for LcpNegotiation {
             }
             LcpOption::MaximumReceiveUnit(mru) => {
                 // A larger one would be more than we take; the default is always taken.
-                let most = self.config.mru.max(1500);
+                let most = self.config.mru.max(1500).min(self.config.limits.max_mru);
                 self.wanted.mru = mru.clamp(128, most);
             }
             LcpOption::AsyncControlCharacterMap(accm) if self.config.accm.is_some() => {
