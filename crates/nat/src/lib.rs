@@ -5,7 +5,30 @@ extern crate alloc;
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+mod bindings;
+mod config;
+mod engine;
+mod event;
+mod flow;
+pub mod hooks;
+mod mapping;
 pub mod nat64;
 pub mod nptv6;
+pub mod ports;
+mod rewrite;
+mod sctp;
+mod subscribers;
+mod verdict;
 
+pub use config::{
+    Action, Alias, Filtering, Forward, Fragments, Icmp, Limits, Mapping, Matching, Napt, NatConfig,
+    NatConfigError, Pool, Pooling, PortChoice, PortClasses, Profile, Reserved, Rule, Side, Target,
+    UnsolicitedSyn, VirtualReassembly, WhenFull,
+};
+pub use engine::{Nat, Transmit};
+pub use event::{LimitKind, NatEvent, SessionInfo};
+pub use flow::NatFlow;
+pub use mapping::{Endpoint, MappingInfo};
 pub use packet_buffer::{EmitError, Instant, PacketBuf, ParseError, ParseErrorKind, RandomSource};
+pub use rewrite::{Layout, translate};
+pub use verdict::{DropReason, Stats, Verdict};

@@ -1,0 +1,364 @@
+//! New sessions.
+
+use super::destination::{Destination, peer_kind};
+use super::source::{Source, Translation};
+use super::{Alarm, Forward, Nat, is_syn, may_fragment};
+use crate::config::{Action, Filtering, Pooling, Side};
+use crate::event::NatEvent;
+use crate::flow::{FlowFlags, NatFlow, layout_of};
+use crate::mapping::{Endpoint, PortKind};
+use crate::verdict::{DropReason, bump};
+use core::net::Ipv4Addr;
+use flow_state::FlowPacket;
+use flow_table::{Direction, FlowId, Ipv4FlowKey, NewFlow, Refusal};
+use packet_buffer::Instant;
+use packet_buffer::wire::IpProtocol;
+
+/// What becomes of a packet that no session is known of.
+pub(super) enum Opened {
+    /// It opened one.
+    Forward(Forward),
+    /// It passes as it is.
+    Bypass,
+    /// It is the router's own.
+    Local,
+}
+
+/// Everything that a new session is made of.
+struct Plan {
+    flow: NatFlow,
+    /// What the initiator's packets become: this source, and the destination below.
+    source: Source,
+    destination: Endpoint,
+    /// What of the responder is translated.
+    target: Option<Destination>,
+    responder: Side,
+}
+
+impl Nat {
+    /// Opens a session for a packet that belongs to none.
+    pub(super) fn open(
+        &mut self,
+        now: Instant,
+        side: Side,
+        key: &Ipv4FlowKey,
+        packet: &FlowPacket<'_>,
+    ) -> Result<Opened, DropReason> {
+        self.sweep(now);
+        match side {
+            Side::Inside => self.open_from_inside(now, key, packet),
+            Side::Outside => self.open_from_outside(now, key, packet),
+        }
+    }
+
+    fn open_from_inside(
+        &mut self,
+        now: Instant,
+        key: &Ipv4FlowKey,
+        packet: &FlowPacket<'_>,
+    ) -> Result<Opened, DropReason> {
+        let protocol = IpProtocol(key.protocol());
+        let wanted = Endpoint::destination_of(key);
+        let mut target = None;
+        if self.is_outside_address(wanted.address) {
+            target = self.resolve(protocol, wanted, key.source());
+            if target.is_none() {
+                return if self.config.local.contains(&wanted.address) {
+                    Ok(Opened::Local)
+                } else {
+                    Err(DropReason::NoMapping)
+                };
+            }
+        } else if self.config.local.contains(&wanted.address) {
+            return Ok(Opened::Local);
+        }
+        let destination = match &target {
+            Some(target) => target.inside,
+            None => {
+                let real = self.real_of(wanted.address).unwrap_or(wanted.address);
+                Endpoint::new(real, wanted.port)
+            }
+        };
+        // What the state refuses must not cost a port.
+        let responder = if target.is_some() {
+            Side::Inside
+        } else {
+            Side::Outside
+        };
+        let flow = NatFlow::new(&self.config.tcp, now, packet, Side::Inside, responder);
+        let translation = self.translate_source(now, key, destination, target.is_some())?;
+        let source = match translation {
+            Translation::Bypass if destination == wanted => return Ok(Opened::Bypass),
+            Translation::Bypass => Source::unchanged(key),
+            Translation::Source(source) => source,
+        };
+        let flow = match flow {
+            Ok(flow) => flow,
+            Err(why) => {
+                self.undo_source(now, protocol, destination, &source);
+                return Err(DropReason::Invalid(why));
+            }
+        };
+        if let Some(target) = &target
+            && !self.permits(
+                target,
+                PortKind::of(protocol),
+                wanted,
+                source.outside.address,
+            )
+        {
+            self.undo_source(now, protocol, destination, &source);
+            return Err(DropReason::Filtered);
+        }
+        let plan = Plan {
+            flow,
+            source,
+            destination,
+            target,
+            responder,
+        };
+        self.begin(now, key, packet, plan).map(Opened::Forward)
+    }
+
+    fn open_from_outside(
+        &mut self,
+        now: Instant,
+        key: &Ipv4FlowKey,
+        packet: &FlowPacket<'_>,
+    ) -> Result<Opened, DropReason> {
+        let protocol = IpProtocol(key.protocol());
+        let wanted = Endpoint::destination_of(key);
+        if self.is_outside_address(key.source()) {
+            return Err(DropReason::Source);
+        }
+        let Some(target) = self.resolve(protocol, wanted, key.source()) else {
+            if self.config.local.contains(&wanted.address) {
+                return Ok(Opened::Local);
+            }
+            return if self.bypasses(wanted, Endpoint::source_of(key), protocol) {
+                Ok(Opened::Bypass)
+            } else {
+                Err(DropReason::NoMapping)
+            };
+        };
+        if !self.permits(&target, PortKind::of(protocol), wanted, key.source()) {
+            return Err(DropReason::Filtered);
+        }
+        let flow = NatFlow::new(&self.config.tcp, now, packet, Side::Outside, Side::Inside)
+            .map_err(DropReason::Invalid)?;
+        self.admit(now, target.inside.address, false)?;
+        let mut source = Source::unchanged(key);
+        source.outside.address = self.alias_of(key.source()).unwrap_or(key.source());
+        source.rule = target.rule;
+        let plan = Plan {
+            flow,
+            source,
+            destination: target.inside,
+            target: Some(target),
+            responder: Side::Inside,
+        };
+        self.begin(now, key, packet, plan).map(Opened::Forward)
+    }
+
+    /// Enters a session into the table, and has it hold what it needs.
+    fn begin(
+        &mut self,
+        now: Instant,
+        key: &Ipv4FlowKey,
+        packet: &FlowPacket<'_>,
+        plan: Plan,
+    ) -> Result<Forward, DropReason> {
+        let Plan {
+            mut flow,
+            source,
+            destination,
+            target,
+            responder,
+        } = plan;
+        let protocol = IpProtocol(key.protocol());
+        let (mut from, mut to) = (
+            (destination.address, destination.port),
+            (source.outside.address, source.outside.port),
+        );
+        if self.config.learn_tunnels && is_tunnel(protocol) {
+            // What the answers carry is not known yet.
+            (from.1, to.1) = (0, 0);
+            flow.flags.set(FlowFlags::LEARNED);
+        }
+        let reply = Ipv4FlowKey::new(from, to, protocol.0, key.zone());
+        flow.rule = source.rule;
+        flow.flags.set(source.flags);
+        if let Some(target) = &target {
+            flow.flags.set(target.flags);
+        }
+        let from_inside = flow.initiator() == Side::Inside;
+        let filters_addresses = from_inside && self.filters_addresses(source.rule);
+        if filters_addresses {
+            flow.flags.set(FlowFlags::PEER);
+        }
+        let new = NewFlow {
+            original: *key,
+            reply,
+            deadline: now + flow.timeout(&self.config.timers),
+            class: 0,
+            value: flow,
+        };
+        let inserted = match self.sessions.insert(now, new) {
+            Ok(inserted) => inserted,
+            Err(error) => {
+                self.undo_source(now, protocol, destination, &source);
+                return Err(match error.reason {
+                    Refusal::Clash { .. } => DropReason::Clash,
+                    _ => {
+                        let event = NatEvent::SessionsExhausted { at: now };
+                        self.alarm(now, Alarm::Sessions, event);
+                        DropReason::TableFull
+                    }
+                });
+            }
+        };
+        if let Some(evicted) = inserted.evicted {
+            bump(&mut self.stats.sessions_evicted);
+            self.release(now, &evicted);
+        }
+        let id = inserted.id;
+        bump(&mut self.stats.sessions_created);
+        self.hold(now, id, key, &source, destination, target.as_ref());
+        if self.config.session_events
+            && let Some(session) = self.session(id)
+        {
+            self.event(NatEvent::SessionCreated { at: now, session });
+        }
+        let mut layout = layout_of(packet);
+        if flow.flags.has(FlowFlags::LEARNED) {
+            layout.protocol = None;
+        }
+        Ok(Forward {
+            id,
+            from: *key,
+            to: reply.reversed(),
+            layout,
+            direction: Direction::Original,
+            flags: flow.flags,
+            hairpin: from_inside && responder == Side::Inside,
+            is_last: false,
+            promotes: false,
+            is_syn: is_syn(packet),
+            may_fragment: may_fragment(packet),
+        })
+    }
+
+    /// Has a new session hold its mappings, addresses and counts.
+    fn hold(
+        &mut self,
+        now: Instant,
+        id: FlowId,
+        key: &Ipv4FlowKey,
+        source: &Source,
+        destination: Endpoint,
+        target: Option<&Destination>,
+    ) {
+        let protocol = IpProtocol(key.protocol());
+        let kind = PortKind::of(protocol);
+        let outside_of_target = Endpoint::destination_of(key);
+        let Some(flags) = self.sessions.get(id).map(|flow| flow.value.flags) else {
+            return;
+        };
+        let from_inside = !flags.has(FlowFlags::INITIATOR_OUTSIDE);
+        let subscriber = if from_inside {
+            key.source()
+        } else {
+            destination.address
+        };
+        let mut own = FlowFlags::default();
+        if self.subscribers.enter(subscriber) {
+            own.set(FlowFlags::COUNTED);
+            if from_inside && let Some((pool, index)) = self.pair_of(source) {
+                self.subscribers.use_pair(subscriber, pool, index);
+                own.set(FlowFlags::PAIRED);
+            }
+        }
+        if let Some(kind) = kind {
+            if flags.has(FlowFlags::SOURCE_MAPPING) {
+                self.mappings.hold(kind, source.outside, true);
+            }
+            if flags.has(FlowFlags::DESTINATION_MAPPING) {
+                self.mappings.hold(kind, outside_of_target, false);
+            }
+            if flags.has(FlowFlags::STICKY) {
+                let inside = Endpoint::source_of(key);
+                let entry = self.sticky.entry((kind, inside));
+                entry.or_insert((source.outside, 0)).1 += 1;
+            }
+        }
+        if flags.has(FlowFlags::SOURCE_CROWD) {
+            self.subscribers.enter_mapping(subscriber);
+        }
+        if source.made.is_some() {
+            self.subscribers.enter_mapping(subscriber);
+            bump(&mut self.stats.mappings_created);
+            if let Some(kind) = kind
+                && let Some(mapping) = self.mapping_at(kind, source.outside)
+            {
+                self.event(NatEvent::MappingCreated { at: now, mapping });
+            }
+        }
+        if flags.has(FlowFlags::SOURCE_ADDRESS) {
+            self.bindings.hold(source.outside.address);
+        }
+        if target.is_some() && flags.has(FlowFlags::DESTINATION_ADDRESS) {
+            self.bindings.hold(outside_of_target.address);
+        }
+        if flags.has(FlowFlags::PEER) {
+            let key = peer_key(kind, flags, source.outside, destination.address);
+            *self.peers.entry(key).or_insert(0) += 1;
+        }
+        if let Some(mut flow) = self.sessions.get_mut(id) {
+            flow.value_mut().flags.set(own);
+        }
+    }
+
+    /// The pool and the address of it that a source is paired with, if its pool pairs.
+    fn pair_of(&self, source: &Source) -> Option<(usize, u16)> {
+        let rule = self.config.rules.get(usize::from(source.rule))?;
+        let Action::Napt(napt) = &rule.action else {
+            return None;
+        };
+        let pairs = self.config.pools.get(napt.pool)?.pooling == Pooling::Paired;
+        let members = self.pools.get(napt.pool)?.members.len();
+        let index = self.mappings.index_of(source.outside.address)?;
+        (pairs && members > 1).then_some((napt.pool, index))
+    }
+
+    /// Whether a rule lets in whom the inside has sent to, by address.
+    fn filters_addresses(&self, rule: u16) -> bool {
+        let rule = self.config.rules.get(usize::from(rule));
+        let filtering = match rule.map(|rule| &rule.action) {
+            Some(Action::Napt(napt)) => napt.filtering,
+            Some(Action::Dynamic { filtering, .. }) => *filtering,
+            _ => return false,
+        };
+        filtering == Filtering::AddressDependent
+    }
+}
+
+/// Where it is noted that an inside endpoint has sent to an address.
+pub(super) fn peer_key(
+    kind: Option<PortKind>,
+    flags: FlowFlags,
+    outside: Endpoint,
+    peer: Ipv4Addr,
+) -> (u8, Endpoint, Ipv4Addr) {
+    // An address that stands for one host alone is open as a whole.
+    let outside = if flags.has(FlowFlags::SOURCE_ADDRESS) {
+        Endpoint::new(outside.address, 0)
+    } else {
+        outside
+    };
+    (peer_kind(kind), outside, peer)
+}
+
+/// Protocols whose answers carry another number than their requests.
+pub(super) const fn is_tunnel(protocol: IpProtocol) -> bool {
+    matches!(protocol, IpProtocol::ESP | IpProtocol::GRE)
+}

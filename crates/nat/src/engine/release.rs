@@ -1,0 +1,181 @@
+//! The end of sessions, and what they give back.
+
+use super::open::{is_tunnel, peer_key};
+use super::{Nat, has_closed};
+use crate::config::Action;
+use crate::event::{NatEvent, SessionInfo};
+use crate::flow::{FlowFlags, NatFlow};
+use crate::mapping::{Endpoint, Held, MappingInfo, PortKind};
+use crate::verdict::bump;
+use core::net::Ipv4Addr;
+use flow_table::{Direction, Flow, FlowHash, FlowId, Ipv4FlowKey};
+use packet_buffer::Instant;
+use packet_buffer::wire::IpProtocol;
+
+impl Nat {
+    /// Ends a session now.
+    pub(super) fn end(&mut self, now: Instant, id: FlowId) {
+        if let Some(flow) = self.sessions.remove(id) {
+            self.release(now, &flow);
+        }
+    }
+
+    /// Gives back what a session held that has left the table.
+    pub(super) fn release(&mut self, now: Instant, flow: &Flow<Ipv4FlowKey, NatFlow>) {
+        bump(&mut self.stats.sessions_ended);
+        let flags = flow.value.flags;
+        let protocol = IpProtocol(flow.original.protocol());
+        let kind = PortKind::of(protocol);
+        let from_inside = !flags.has(FlowFlags::INITIATOR_OUTSIDE);
+        let source = Endpoint::destination_of(&flow.reply);
+        let responder = Endpoint::source_of(&flow.reply);
+        let wanted = Endpoint::destination_of(&flow.original);
+        let subscriber = if from_inside {
+            flow.original.source()
+        } else {
+            responder.address
+        };
+        // RFC 6888 §3 REQ-8 (A): a TCP port whose connection was seen to end may be used again.
+        let seen = !has_closed(flow.value.state());
+        if let Some(kind) = kind {
+            if flags.has(FlowFlags::SOURCE_MAPPING) {
+                let keeps = flags.has(FlowFlags::KEEPS_SOURCE);
+                let peer = responder.address;
+                let held = self.mappings.release(now, kind, source, peer, keeps, seen);
+                self.after_release(now, kind, held);
+            }
+            if flags.has(FlowFlags::DESTINATION_MAPPING) {
+                let keeps = flags.has(FlowFlags::KEEPS_DESTINATION);
+                let peer = source.address;
+                let held = self.mappings.release(now, kind, wanted, peer, keeps, seen);
+                self.after_release(now, kind, held);
+            }
+            if flags.has(FlowFlags::SOURCE_CROWD)
+                && let Some(index) = self.mappings.index_of(source.address)
+            {
+                self.crowds.release((index, kind, responder), source.port);
+                self.subscribers.leave_mapping(now, subscriber);
+            }
+            if flags.has(FlowFlags::STICKY) {
+                let key = (kind, Endpoint::source_of(&flow.original));
+                if let Some((_, sessions)) = self.sticky.get_mut(&key) {
+                    *sessions = sessions.saturating_sub(1);
+                    if *sessions == 0 {
+                        self.sticky.remove(&key);
+                    }
+                }
+            }
+        }
+        if flags.has(FlowFlags::SOURCE_ADDRESS) {
+            self.bindings.release(source.address, true);
+        }
+        if flags.has(FlowFlags::DESTINATION_ADDRESS) {
+            self.bindings.release(wanted.address, true);
+        }
+        if flags.has(FlowFlags::PEER) {
+            let key = peer_key(kind, flags, source, responder.address);
+            if let Some(sessions) = self.peers.get_mut(&key) {
+                *sessions = sessions.saturating_sub(1);
+                if *sessions == 0 {
+                    self.peers.remove(&key);
+                }
+            }
+        }
+        if flags.has(FlowFlags::COUNTED) {
+            let pool = if flags.has(FlowFlags::PAIRED) {
+                self.pool_of(flow.value.rule)
+            } else {
+                None
+            };
+            self.subscribers.leave(now, subscriber, pool);
+        }
+        if self.config.session_events {
+            let session = SessionInfo {
+                id: flow.id,
+                original: flow.original,
+                reply: flow.reply,
+                initiator: flow.value.initiator(),
+                responder: flow.value.responder(),
+                expires: flow.deadline,
+                state: *flow.value.state(),
+            };
+            self.event(NatEvent::SessionDeleted { at: now, session });
+        }
+    }
+
+    /// Notes what a mapping's end means for others.
+    pub(super) fn after_release(&mut self, now: Instant, kind: PortKind, held: Option<Held>) {
+        let Some(Held::Gone(mapping)) = held else {
+            return;
+        };
+        bump(&mut self.stats.mappings_ended);
+        self.subscribers.leave_mapping(now, mapping.inside.address);
+        if let Some(index) = self.mappings.index_of(mapping.outside.address)
+            && self.mappings.free_ports(index, kind) > 0
+        {
+            for pool in &mut self.pools {
+                pool.open_again(kind, index);
+            }
+        }
+        self.event(NatEvent::MappingDeleted { at: now, mapping });
+    }
+
+    /// The pool of a rule.
+    fn pool_of(&self, rule: u16) -> Option<usize> {
+        match &self.config.rules.get(usize::from(rule))?.action {
+            Action::Napt(napt) => Some(napt.pool),
+            Action::Dynamic { pool, .. } => Some(*pool),
+            _ => None,
+        }
+    }
+
+    /// A session as it is listed.
+    pub(super) fn session(&self, id: FlowId) -> Option<SessionInfo> {
+        let flow = self.sessions.get(id)?;
+        Some(SessionInfo {
+            id,
+            original: *flow.original,
+            reply: *flow.reply,
+            initiator: flow.value.initiator(),
+            responder: flow.value.responder(),
+            expires: flow.deadline,
+            state: *flow.value.state(),
+        })
+    }
+
+    /// A mapping as it is listed.
+    pub(super) fn mapping_at(&self, kind: PortKind, outside: Endpoint) -> Option<MappingInfo> {
+        let slot = self.mappings.by_outside(kind, outside)?;
+        Some(MappingInfo {
+            protocol: kind.protocol(),
+            inside: slot.inside(),
+            outside,
+            sessions: slot.sessions(),
+            is_explicit: slot.is_explicit(),
+        })
+    }
+
+    /// A number that depends on an address and on a secret.
+    pub(super) fn spread(&self, address: Ipv4Addr) -> u64 {
+        // The lower bits are the worse ones.
+        self.hash.hash(&[u64::from(address.to_bits())]) >> 16
+    }
+
+    /// Gives the number that the first answer of a tunnel carries to the session that waits for it.
+    /// Returns whether one did.
+    pub(super) fn learn(&mut self, now: Instant, key: &Ipv4FlowKey) -> bool {
+        if !self.config.learn_tunnels || !is_tunnel(IpProtocol(key.protocol())) {
+            return false;
+        }
+        let waiting = Ipv4FlowKey::new(
+            (key.source(), 0),
+            (key.destination(), 0),
+            key.protocol(),
+            key.zone(),
+        );
+        let Some(found) = self.sessions.find(now, &waiting) else {
+            return false;
+        };
+        found.direction == Direction::Reply && self.sessions.rekey(found.id, *key).is_ok()
+    }
+}

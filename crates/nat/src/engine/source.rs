@@ -1,0 +1,507 @@
+//! What stands outside for who sends inside.
+
+use super::{Alarm, Nat, PoolState};
+use crate::config::{Action, Mapping, Napt, Pooling, transplant};
+use crate::event::NatEvent;
+use crate::flow::FlowFlags;
+use crate::mapping::{Endpoint, MappingTable, NewMapping, PortKind, SlotKind};
+use crate::ports::{Parity, PortSet, Wish};
+use crate::verdict::DropReason;
+use core::net::Ipv4Addr;
+use core::ops::RangeInclusive;
+use flow_table::Ipv4FlowKey;
+use packet_buffer::wire::IpProtocol;
+use packet_buffer::{Instant, RandomSource};
+
+/// How many addresses of a pool are tried where the ports of a class are used up.
+const ADDRESSES_TRIED: usize = 8;
+
+/// What stands for an inside endpoint, taken but not yet held by a session.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source {
+    /// What stands for it.
+    pub(super) outside: Endpoint,
+    /// What the session holds then.
+    pub(super) flags: FlowFlags,
+    /// The rule.
+    pub(super) rule: u16,
+    /// The mapping that was made for it.
+    pub(super) made: Option<NewMapping>,
+}
+
+impl Source {
+    /// The sender is seen as it is.
+    pub(super) const fn unchanged(key: &Ipv4FlowKey) -> Self {
+        Self::fixed(Endpoint::source_of(key), u16::MAX)
+    }
+
+    const fn fixed(outside: Endpoint, rule: u16) -> Self {
+        Self {
+            outside,
+            flags: FlowFlags(0),
+            rule,
+            made: None,
+        }
+    }
+}
+
+/// What a rule makes of a sender.
+pub(super) enum Translation {
+    /// It stays as it is.
+    Bypass,
+    /// It is seen as this.
+    Source(Source),
+}
+
+impl Nat {
+    /// Finds what stands for the sender of a packet from inside. `destination` is where the packet
+    /// goes after translation, and `hairpin` whether that is inside.
+    pub(super) fn translate_source(
+        &mut self,
+        now: Instant,
+        key: &Ipv4FlowKey,
+        destination: Endpoint,
+        hairpin: bool,
+    ) -> Result<Translation, DropReason> {
+        let protocol = IpProtocol(key.protocol());
+        let inside = Endpoint::source_of(key);
+        let (target, port) = (key.destination(), key.destination_port());
+        let Some((index, rule)) = self.rule_for(inside.address, target, protocol, port) else {
+            return Err(DropReason::NoRule);
+        };
+        let source = match &rule.action {
+            Action::Bypass => return Ok(Translation::Bypass),
+            Action::Drop => return Err(DropReason::Rule),
+            Action::Static { outside } => {
+                let address = transplant(inside.address, rule.matching.source, *outside);
+                self.admit(now, inside.address, false)?;
+                Source::fixed(Endpoint::new(address, inside.port), index)
+            }
+            Action::Dynamic { pool, .. } => {
+                let pool = *pool;
+                self.admit(now, inside.address, false)?;
+                let bound = self.bindings.bind(pool, inside.address, index);
+                let Some(address) = bound else {
+                    self.tell_exhausted(now, pool, protocol, inside.address);
+                    return Err(DropReason::NoPort);
+                };
+                Source {
+                    flags: FlowFlags::SOURCE_ADDRESS,
+                    ..Source::fixed(Endpoint::new(address, inside.port), index)
+                }
+            }
+            Action::Napt(napt) => {
+                // RFC 4787 §6 REQ-9 MUST (a): a hairpinned packet has the outside source.
+                if hairpin && !napt.hairpin {
+                    return Err(DropReason::Rule);
+                }
+                let napt = napt.clone();
+                self.share(now, key, destination, index, &napt)?
+            }
+        };
+        Ok(Translation::Source(source))
+    }
+
+    /// Shares outside addresses by ports.
+    fn share(
+        &mut self,
+        now: Instant,
+        key: &Ipv4FlowKey,
+        destination: Endpoint,
+        rule: u16,
+        napt: &Napt,
+    ) -> Result<Source, DropReason> {
+        let protocol = IpProtocol(key.protocol());
+        let inside = Endpoint::source_of(key);
+        let kind = match PortKind::of(protocol) {
+            Some(PortKind::Gre) | None => return self.share_address(now, key, rule, napt),
+            Some(kind) => kind,
+        };
+        let (slot_kind, found) = match napt.mapping {
+            Mapping::EndpointIndependent => {
+                (SlotKind::Endpoint, self.mappings.by_inside(kind, inside))
+            }
+            Mapping::AddressDependent => {
+                let found = self.mappings.by_peer(kind, inside, destination.address);
+                (SlotKind::Address, found)
+            }
+            Mapping::AddressAndPortDependent => (SlotKind::Session, None),
+            Mapping::PerDestination { limit, sticky } => {
+                // What was asked for explicitly stands for all destinations.
+                if let Some(outside) = self.mappings.by_inside(kind, inside) {
+                    self.admit(now, inside.address, false)?;
+                    return Ok(mapped(outside, rule));
+                }
+                return self.share_port(now, kind, key, destination, rule, napt, limit, sticky);
+            }
+        };
+        // A mapping that was asked for explicitly is used whatever the rule says.
+        if let Some(outside) = found.or_else(|| self.mappings.by_inside(kind, inside)) {
+            self.admit(now, inside.address, false)?;
+            return Ok(mapped(outside, rule));
+        }
+        self.admit(now, inside.address, true)?;
+        let new = NewMapping {
+            protocol: kind,
+            inside,
+            peer: destination.address,
+            rule,
+            kind: slot_kind,
+        };
+        let wish = self.wish(kind, inside, napt);
+        let made = self.make_mapping(now, napt, &wish, &new);
+        let Some(outside) = made else {
+            self.tell_exhausted(now, napt.pool, protocol, inside.address);
+            return Err(DropReason::NoPort);
+        };
+        Ok(Source {
+            made: Some(new),
+            ..mapped(outside, rule)
+        })
+    }
+
+    /// What a new mapping of an inside endpoint would like its port to be.
+    fn wish(&self, kind: PortKind, inside: Endpoint, napt: &Napt) -> Wish {
+        let pool = self.config.pools.get(napt.pool);
+        let pool_range = pool.map_or(1..=u16::MAX, |pool| pool.ports.clone());
+        if !kind.has_classes() {
+            return Wish {
+                range: 0..=u16::MAX,
+                exact: napt.ports.preserve.then_some(inside.port),
+                parity: None,
+            };
+        }
+        let class = napt.ports.classes.range(inside.port);
+        let range = intersect(&class, &pool_range).unwrap_or(pool_range);
+        let neighbor = if napt.ports.contiguity {
+            self.next_to_neighbor(kind, inside)
+        } else {
+            None
+        };
+        Wish {
+            range,
+            exact: neighbor.or(napt.ports.preserve.then_some(inside.port)),
+            parity: napt.ports.parity.then(|| Parity::of(inside.port)),
+        }
+    }
+
+    /// The port that makes a pair with what the other port of the inside endpoint's pair has.
+    fn next_to_neighbor(&self, kind: PortKind, inside: Endpoint) -> Option<u16> {
+        let neighbor = Endpoint::new(inside.address, inside.port ^ 1);
+        let outside = self.mappings.by_inside(kind, neighbor)?;
+        match Parity::of(inside.port) {
+            Parity::Odd => outside.port.checked_add(1),
+            Parity::Even => outside.port.checked_sub(1),
+        }
+    }
+
+    /// Makes a mapping at one of the pool's addresses.
+    fn make_mapping(
+        &mut self,
+        now: Instant,
+        napt: &Napt,
+        wish: &Wish,
+        new: &NewMapping,
+    ) -> Option<Endpoint> {
+        let pooling = self.config.pools.get(napt.pool)?.pooling;
+        let subscriber = new.inside.address;
+        let pool = self.pools.get_mut(napt.pool)?;
+        let pair = match pooling {
+            Pooling::Paired if pool.members.len() > 1 => {
+                self.subscribers.pair(subscriber, napt.pool)
+            }
+            _ => None,
+        };
+        if let Some(index) = pair {
+            // RFC 4787 §4.1 REQ-2: all mappings of the inside address have this one.
+            return self
+                .mappings
+                .create(now, index, wish, new, &mut *self.random)
+                .or_else(|| {
+                    let wish = self.config.pools.get(napt.pool)?.ports.clone();
+                    let any = widened(new.protocol, wish);
+                    self.mappings
+                        .create(now, index, &any, new, &mut *self.random)
+                });
+        }
+        pool.reopen(now, self.config.quarantine / 2);
+        let mut last = None;
+        for _ in 0..ADDRESSES_TRIED {
+            let Some((place, index)) = pool.pick(new.protocol, &self.mappings, &mut *self.random)
+            else {
+                break;
+            };
+            let made = self
+                .mappings
+                .create(now, index, wish, new, &mut *self.random);
+            if self.mappings.free_ports(index, new.protocol) == 0 {
+                pool.close(new.protocol, place);
+            }
+            if made.is_some() {
+                return made;
+            }
+            last = Some(index);
+        }
+        // No address has a port of the class any more, as far as was tried.
+        let range = self.config.pools.get(napt.pool)?.ports.clone();
+        let any = widened(new.protocol, range);
+        self.mappings
+            .create(now, last?, &any, new, &mut *self.random)
+    }
+
+    /// Shares a port that may serve sessions to other destinations too.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one rule and one packet"
+    )]
+    fn share_port(
+        &mut self,
+        now: Instant,
+        kind: PortKind,
+        key: &Ipv4FlowKey,
+        destination: Endpoint,
+        rule: u16,
+        napt: &Napt,
+        limit: u32,
+        sticky: bool,
+    ) -> Result<Source, DropReason> {
+        let inside = Endpoint::source_of(key);
+        self.admit(now, inside.address, true)?;
+        let mut wish = self.wish(kind, inside, napt);
+        let stuck = self
+            .sticky
+            .get(&(kind, inside))
+            .map(|(outside, _)| *outside);
+        if let Some(outside) = stuck.filter(|_| sticky) {
+            wish.exact = Some(outside.port);
+        }
+        let paired = self.subscribers.pair(inside.address, napt.pool);
+        let Some(pool) = self.pools.get_mut(napt.pool) else {
+            return Err(DropReason::NoRule);
+        };
+        let count = pool.members.len();
+        let first = match stuck.and_then(|outside| self.mappings.index_of(outside.address)) {
+            Some(index) => pool.place_of(index),
+            None => paired.and_then(|index| pool.place_of(index)),
+        };
+        let first = first.unwrap_or_else(|| random_below(count, &mut *self.random));
+        let tries = if paired.is_some() {
+            1
+        } else {
+            count.min(ADDRESSES_TRIED)
+        };
+        let protocol = IpProtocol(key.protocol());
+        for step in 0..tries {
+            let Some(&index) = pool.members.get((first + step) % count) else {
+                break;
+            };
+            let Some(address) = self.mappings.address(index) else {
+                break;
+            };
+            let crowd = (index, kind, destination);
+            let is_open = |port: u16| {
+                let outside = Endpoint::new(address, port);
+                let reply = Ipv4FlowKey::new(
+                    (destination.address, destination.port),
+                    (outside.address, outside.port),
+                    protocol.0,
+                    key.zone(),
+                );
+                self.mappings.by_outside(kind, outside).is_none()
+                    && !self.mappings.is_reserved(kind, outside)
+                    && self.sessions.find(now, &reply).is_none()
+            };
+            let port = self
+                .crowds
+                .allocate(crowd, &wish, limit, is_open, &mut *self.random);
+            if let Some(port) = port {
+                let outside = Endpoint::new(address, port);
+                let mut flags = FlowFlags::SOURCE_CROWD;
+                if sticky && port != inside.port {
+                    flags.set(FlowFlags::STICKY);
+                }
+                return Ok(Source {
+                    flags,
+                    ..Source::fixed(outside, rule)
+                });
+            }
+        }
+        self.tell_exhausted(now, napt.pool, protocol, inside.address);
+        Err(DropReason::NoPort)
+    }
+
+    /// Shares an address with a protocol that has no ports: the ends tell sessions apart.
+    fn share_address(
+        &mut self,
+        now: Instant,
+        key: &Ipv4FlowKey,
+        rule: u16,
+        napt: &Napt,
+    ) -> Result<Source, DropReason> {
+        let inside = Endpoint::source_of(key);
+        self.admit(now, inside.address, false)?;
+        let paired = self.subscribers.pair(inside.address, napt.pool);
+        let Some(pool) = self.pools.get(napt.pool) else {
+            return Err(DropReason::NoRule);
+        };
+        let index = match paired {
+            Some(index) => index,
+            None => {
+                let place = random_below(pool.members.len(), &mut *self.random);
+                *pool.members.get(place).ok_or(DropReason::NoRule)?
+            }
+        };
+        let address = self.mappings.address(index).ok_or(DropReason::NoRule)?;
+        Ok(Source::fixed(Endpoint::new(address, inside.port), rule))
+    }
+
+    /// Asks whether a subscriber may have another session, and tells when it may not.
+    pub(super) fn admit(
+        &mut self,
+        now: Instant,
+        subscriber: Ipv4Addr,
+        maps: bool,
+    ) -> Result<(), DropReason> {
+        self.subscribers
+            .admit(now, subscriber, maps)
+            .map_err(|limit| {
+                let event = NatEvent::LimitReached {
+                    at: now,
+                    subscriber,
+                    limit,
+                };
+                self.alarm(now, Alarm::Limit, event);
+                DropReason::Limit
+            })
+    }
+
+    fn tell_exhausted(
+        &mut self,
+        now: Instant,
+        pool: usize,
+        protocol: IpProtocol,
+        subscriber: Ipv4Addr,
+    ) {
+        let event = NatEvent::PortsExhausted {
+            at: now,
+            pool,
+            protocol,
+            subscriber,
+        };
+        self.alarm(now, Alarm::Ports(pool), event);
+    }
+
+    /// Takes back what no session came to hold.
+    pub(super) fn undo_source(
+        &mut self,
+        now: Instant,
+        protocol: IpProtocol,
+        destination: Endpoint,
+        source: &Source,
+    ) {
+        if source.flags.has(FlowFlags::SOURCE_CROWD)
+            && let Some(kind) = PortKind::of(protocol)
+            && let Some(index) = self.mappings.index_of(source.outside.address)
+        {
+            let crowd = (index, kind, destination);
+            self.crowds.release(crowd, source.outside.port);
+        }
+        if let Some(new) = &source.made {
+            self.mappings.undo(now, new, source.outside);
+        }
+        if source.flags.has(FlowFlags::SOURCE_ADDRESS) {
+            self.bindings.release(source.outside.address, false);
+        }
+    }
+}
+
+/// A mapping that a session is going to hold.
+const fn mapped(outside: Endpoint, rule: u16) -> Source {
+    let flags = FlowFlags::SOURCE_MAPPING.with(FlowFlags::KEEPS_SOURCE);
+    Source {
+        flags,
+        ..Source::fixed(outside, rule)
+    }
+}
+
+/// Any port of the pool.
+fn widened(kind: PortKind, range: RangeInclusive<u16>) -> Wish {
+    Wish::any(if kind.has_classes() {
+        range
+    } else {
+        0..=u16::MAX
+    })
+}
+
+fn intersect(a: &RangeInclusive<u16>, b: &RangeInclusive<u16>) -> Option<RangeInclusive<u16>> {
+    let both = *a.start().max(b.start())..=*a.end().min(b.end());
+    (!both.is_empty()).then_some(both)
+}
+
+fn random_below(count: usize, random: &mut dyn RandomSource) -> usize {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    random.below(count) as usize
+}
+
+impl PoolState {
+    fn place_of(&self, index: u16) -> Option<usize> {
+        self.members.binary_search(&index).ok()
+    }
+
+    /// Takes all addresses to have ports again, once ports that rested may be free.
+    fn reopen(&mut self, now: Instant, every: core::time::Duration) {
+        if now - self.reopened >= every {
+            self.reopened = now;
+            self.open.clear();
+        }
+    }
+
+    /// An address that may have free ports: of two that chance picks, the one that has more.
+    fn pick(
+        &mut self,
+        kind: PortKind,
+        mappings: &MappingTable,
+        random: &mut dyn RandomSource,
+    ) -> Option<(u16, u16)> {
+        if let [only] = *self.members {
+            return Some((0, only));
+        }
+        let count = u16::try_from(self.members.len()).unwrap_or(u16::MAX);
+        let last = count.checked_sub(1)?;
+        let open = self
+            .open
+            .entry(kind)
+            .or_insert_with(|| PortSet::of(0..=last));
+        let mut best: Option<(u32, u16, u16)> = None;
+        for _ in 0..2 {
+            let start = u16::try_from(random.below(u32::from(count))).unwrap_or(0);
+            let parity = Parity::of(start);
+            let place = open
+                .search(parity, 0..=last, start)
+                .or_else(|| open.search(parity.other(), 0..=last, start))?;
+            let index = *self.members.get(usize::from(place))?;
+            let free = mappings.free_ports(index, kind);
+            if best.is_none_or(|(most, ..)| free > most) {
+                best = Some((free, place, index));
+            }
+        }
+        best.map(|(_, place, index)| (place, index))
+    }
+
+    /// An address has no port left.
+    fn close(&mut self, kind: PortKind, place: u16) {
+        if let Some(open) = self.open.get_mut(&kind) {
+            open.remove(place);
+        }
+    }
+
+    /// An address has a port again.
+    pub(super) fn open_again(&mut self, kind: PortKind, index: u16) {
+        if self.members.len() > 1
+            && let Some(place) = self.place_of(index)
+            && let Some(open) = self.open.get_mut(&kind)
+        {
+            open.insert(u16::try_from(place).unwrap_or(0));
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Which ports are in use towards one destination, where a port may serve several.
+
+use super::{Endpoint, PortKind};
+use crate::ports::{PortSpace, Wish};
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+use packet_buffer::{Instant, RandomSource};
+
+/// Ports that are listed one by one; more of them are a bitmap.
+const FEW: usize = 256;
+
+/// One destination as one outside address sees it.
+type CrowdKey = (u16, PortKind, Endpoint);
+
+/// The ports in use towards each destination, from each outside address.
+#[derive(Default)]
+pub(crate) struct Crowds {
+    crowds: BTreeMap<CrowdKey, Crowd>,
+}
+
+enum Crowd {
+    /// In order.
+    Few(Vec<u16>),
+    Many(Box<PortSpace>),
+}
+
+impl Crowd {
+    fn len(&self) -> usize {
+        match self {
+            Self::Few(ports) => ports.len(),
+            Self::Many(space) => space.used() as usize,
+        }
+    }
+}
+
+impl Crowds {
+    /// Sessions to the destination.
+    pub(crate) fn len(&self, key: CrowdKey) -> usize {
+        self.crowds.get(&key).map_or(0, Crowd::len)
+    }
+
+    /// Takes a port that is not in use towards the destination, and that `is_open`.
+    pub(crate) fn allocate(
+        &mut self,
+        key: CrowdKey,
+        wish: &Wish,
+        limit: u32,
+        is_open: impl Fn(u16) -> bool,
+        random: &mut dyn RandomSource,
+    ) -> Option<u16> {
+        let crowd = self.crowds.entry(key).or_insert(Crowd::Few(Vec::new()));
+        let port = if crowd.len() >= limit as usize {
+            None
+        } else {
+            crowd.take(wish, is_open, random)
+        };
+        if crowd.len() == 0 {
+            self.crowds.remove(&key);
+        }
+        port
+    }
+
+    /// Takes this port, if it is not in use towards the destination.
+    pub(crate) fn claim(&mut self, key: CrowdKey, port: u16, limit: u32) -> bool {
+        let crowd = self.crowds.entry(key).or_insert(Crowd::Few(Vec::new()));
+        let taken = crowd.len() < limit as usize && crowd.insert(port);
+        if crowd.len() == 0 {
+            self.crowds.remove(&key);
+        }
+        taken
+    }
+
+    pub(crate) fn release(&mut self, key: CrowdKey, port: u16) {
+        let Some(crowd) = self.crowds.get_mut(&key) else {
+            return;
+        };
+        match crowd {
+            Crowd::Few(ports) => {
+                if let Ok(at) = ports.binary_search(&port) {
+                    ports.remove(at);
+                }
+            }
+            Crowd::Many(space) => {
+                if !space.is_free(port) {
+                    space.release(Instant::ZERO, port);
+                }
+            }
+        }
+        if crowd.len() == 0 {
+            self.crowds.remove(&key);
+        }
+    }
+}
+
+impl Crowd {
+    /// Adds a port; whether it is new.
+    fn insert(&mut self, port: u16) -> bool {
+        match self {
+            Self::Few(ports) => {
+                let Err(at) = ports.binary_search(&port) else {
+                    return false;
+                };
+                ports.insert(at, port);
+                if ports.len() > FEW {
+                    let mut space = PortSpace::new(0..=u16::MAX, Duration::ZERO);
+                    for port in ports.iter() {
+                        space.claim(Instant::ZERO, *port);
+                    }
+                    *self = Self::Many(Box::new(space));
+                }
+                true
+            }
+            Self::Many(space) => space.claim(Instant::ZERO, port),
+        }
+    }
+
+    fn contains(&self, port: u16) -> bool {
+        match self {
+            Self::Few(ports) => ports.binary_search(&port).is_ok(),
+            Self::Many(space) => !space.is_free(port),
+        }
+    }
+
+    fn take(
+        &mut self,
+        wish: &Wish,
+        is_open: impl Fn(u16) -> bool,
+        random: &mut dyn RandomSource,
+    ) -> Option<u16> {
+        let exact = wish.exact.filter(|port| wish.range.contains(port));
+        if let Some(port) = exact
+            && is_open(port)
+            && !self.contains(port)
+        {
+            self.insert(port);
+            return Some(port);
+        }
+        let (low, high) = (*wish.range.start(), *wish.range.end());
+        let span = u32::from(high.checked_sub(low)?) + 1;
+        let mut start = random.below(span);
+        // Each round passes over one port that is taken: a few in a list, and in a bitmap none
+        // but those that are closed.
+        let rounds = FEW as u32 + 64;
+        for _ in 0..rounds.min(span) {
+            let candidate = u16::try_from(u32::from(low) + start % span).ok()?;
+            let found = match self {
+                Self::Few(_) => candidate,
+                Self::Many(space) => {
+                    let from = Wish {
+                        range: candidate..=high,
+                        ..wish.clone()
+                    };
+                    let found = space
+                        .first_free(from.range.clone())
+                        .or_else(|| space.first_free(wish.range.clone()))?;
+                    start = u32::from(found - low);
+                    found
+                }
+            };
+            if is_open(found) && !self.contains(found) {
+                self.insert(found);
+                return Some(found);
+            }
+            start += 1;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::Ipv4Addr;
+    use std::collections::HashSet;
+    use testkit::SeededRandom;
+
+    fn key() -> CrowdKey {
+        let destination = Endpoint::new(Ipv4Addr::new(198, 51, 100, 1), 443);
+        (0, PortKind::Tcp, destination)
+    }
+
+    #[test]
+    fn a_destination_takes_every_port_once_up_to_the_limit() {
+        let (mut crowds, mut random) = (Crowds::default(), SeededRandom::new(1));
+        let wish = Wish::any(1_024..=65_535);
+        let mut seen = HashSet::new();
+        for _ in 0..55_000 {
+            let port = crowds.allocate(key(), &wish, 55_000, |_| true, &mut random);
+            assert!(seen.insert(port.unwrap()));
+        }
+        assert_eq!(
+            crowds.allocate(key(), &wish, 55_000, |_| true, &mut random),
+            None
+        );
+        assert_eq!(crowds.len(key()), 55_000);
+        // Up to the last port, without the limit.
+        for _ in 55_000..64_512 {
+            let port = crowds.allocate(key(), &wish, 65_536, |_| true, &mut random);
+            assert!(seen.insert(port.unwrap()));
+        }
+        assert_eq!(
+            crowds.allocate(key(), &wish, 65_536, |_| true, &mut random),
+            None
+        );
+        for port in seen {
+            crowds.release(key(), port);
+        }
+        assert!(crowds.crowds.is_empty());
+    }
+
+    #[test]
+    fn small_ranges_are_used_up_and_closed_ports_left_out() {
+        let (mut crowds, mut random) = (Crowds::default(), SeededRandom::new(2));
+        let wish = Wish::any(5..=8);
+        let mut take = || crowds.allocate(key(), &wish, 99, |port| port != 6, &mut random);
+        let given: HashSet<_> = [take(), take(), take()].into();
+        assert_eq!(given, [Some(5), Some(7), Some(8)].into());
+        assert_eq!(take(), None);
+        assert!(!crowds.claim(key(), 7, 99) && crowds.claim(key(), 6, 99));
+    }
+}

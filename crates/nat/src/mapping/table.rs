@@ -1,0 +1,454 @@
+//! All mappings, by outside and by inside endpoint.
+
+use super::slot::{Slot, SlotKind};
+use super::{Endpoint, MappingInfo, PortKind};
+use crate::ports::{PortSpace, Wish};
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+use core::ops::RangeInclusive;
+use core::time::Duration;
+use flow_table::{FlowHash, NhHash};
+use packet_buffer::{Instant, RandomSource};
+
+/// No mapping follows.
+const NONE: u32 = u32::MAX;
+
+/// A mapping to be made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewMapping {
+    pub(crate) protocol: PortKind,
+    pub(crate) inside: Endpoint,
+    /// The address that a mapping of [`SlotKind::Address`] is for.
+    pub(crate) peer: Ipv4Addr,
+    pub(crate) rule: u16,
+    pub(crate) kind: SlotKind,
+}
+
+/// What became of a mapping whose session has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// Others use it.
+    Still,
+    /// It is gone; this was the inside endpoint.
+    Gone(MappingInfo),
+}
+
+/// The ports of one outside address and protocol, and the mappings that have them.
+struct Space {
+    ports: PortSpace,
+    /// Empty until the first mapping; then one for each port. Plain words, so that the allocator
+    /// hands out pages that are zero already and not touched before they are used.
+    slots: Vec<[u32; 4]>,
+}
+
+/// The outside addresses that are shared, and their mappings.
+pub(crate) struct MappingTable {
+    /// In order.
+    addresses: Vec<Ipv4Addr>,
+    /// For each address the ports that its pool has.
+    ranges: Vec<RangeInclusive<u16>>,
+    /// By address, then protocol.
+    spaces: Vec<Option<Box<Space>>>,
+    /// By protocol: the first mapping of each hash of an inside endpoint.
+    heads: [Vec<u32>; PortKind::COUNT],
+    /// How many of those there are for each protocol, a power of two.
+    buckets: usize,
+    /// Mappings of [`SlotKind::Address`].
+    by_peer: BTreeMap<(PortKind, Endpoint, Ipv4Addr), u32>,
+    hash: NhHash,
+    quarantine: Duration,
+    reserved: Vec<(Ipv4Addr, PortKind, RangeInclusive<u16>)>,
+    len: usize,
+}
+
+impl MappingTable {
+    /// A table for these addresses; `expected` mappings have short chains.
+    pub(crate) fn new(
+        mut pools: Vec<(Ipv4Addr, RangeInclusive<u16>)>,
+        reserved: Vec<(Ipv4Addr, PortKind, RangeInclusive<u16>)>,
+        expected: usize,
+        quarantine: Duration,
+        random: &mut dyn RandomSource,
+    ) -> Self {
+        pools.sort_by_key(|(address, _)| *address);
+        pools.dedup_by_key(|(address, _)| *address);
+        let (addresses, ranges): (Vec<_>, Vec<_>) = pools.into_iter().unzip();
+        let spaces = addresses.len() * PortKind::COUNT;
+        Self {
+            spaces: (0..spaces).map(|_| None).collect(),
+            addresses,
+            ranges,
+            heads: Default::default(),
+            buckets: (expected / 2).next_power_of_two().clamp(64, 1 << 24),
+            by_peer: BTreeMap::new(),
+            hash: NhHash::from_random(random),
+            quarantine,
+            reserved,
+            len: 0,
+        }
+    }
+
+    /// Mappings.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The number of a shared address.
+    pub(crate) fn index_of(&self, address: Ipv4Addr) -> Option<u16> {
+        let index = self.addresses.binary_search(&address).ok()?;
+        u16::try_from(index).ok()
+    }
+
+    pub(crate) fn address(&self, index: u16) -> Option<Ipv4Addr> {
+        self.addresses.get(usize::from(index)).copied()
+    }
+
+    /// Whether the router itself, or a forward, uses the port.
+    pub(crate) fn is_reserved(&self, protocol: PortKind, outside: Endpoint) -> bool {
+        self.reserved.iter().any(|(address, kind, ports)| {
+            *address == outside.address && *kind == protocol && ports.contains(&outside.port)
+        })
+    }
+
+    /// Ports that are free at an address, as far as is known without making room for them.
+    pub(crate) fn free_ports(&self, index: u16, protocol: PortKind) -> u32 {
+        match self.space(index, protocol) {
+            Some(space) => space.ports.free(),
+            None => self
+                .ranges
+                .get(usize::from(index))
+                .map_or(0, |range| range.len().try_into().unwrap_or(0)),
+        }
+    }
+
+    fn space(&self, index: u16, protocol: PortKind) -> Option<&Space> {
+        let at = usize::from(index) * PortKind::COUNT + protocol.index();
+        self.spaces.get(at)?.as_deref()
+    }
+
+    fn space_mut(&mut self, index: u16, protocol: PortKind) -> Option<&mut Space> {
+        let at = usize::from(index) * PortKind::COUNT + protocol.index();
+        self.spaces.get_mut(at)?.as_deref_mut()
+    }
+
+    /// The space, made when it is used for the first time.
+    fn open_space(&mut self, index: u16, protocol: PortKind) -> Option<&mut Space> {
+        let at = usize::from(index) * PortKind::COUNT + protocol.index();
+        let place = self.spaces.get_mut(at)?;
+        if place.is_none() {
+            let range = self.ranges.get(usize::from(index))?.clone();
+            // Identifiers have no port 0 to spare.
+            let range = if protocol.has_classes() {
+                range
+            } else {
+                0..=u16::MAX
+            };
+            let mut ports = PortSpace::new(range, self.quarantine);
+            let address = self.addresses.get(usize::from(index))?;
+            for (_, _, reserved) in self
+                .reserved
+                .iter()
+                .filter(|(at, kind, _)| at == address && *kind == protocol)
+            {
+                for port in reserved.clone() {
+                    ports.reserve(port);
+                }
+            }
+            let slots = Vec::new();
+            *place = Some(Box::new(Space { ports, slots }));
+        }
+        place.as_deref_mut()
+    }
+
+    fn slot(&self, handle: u32, protocol: PortKind) -> Option<Slot> {
+        let (index, port) = split(handle);
+        let words = self.space(index, protocol)?.slots.get(usize::from(port))?;
+        Some(Slot::from_words(*words)).filter(Slot::is_used)
+    }
+
+    /// Changes a slot that is in use.
+    fn update<T>(
+        &mut self,
+        handle: u32,
+        protocol: PortKind,
+        change: impl FnOnce(&mut Slot) -> T,
+    ) -> Option<T> {
+        let (index, port) = split(handle);
+        let space = self.space_mut(index, protocol)?;
+        let words = space.slots.get_mut(usize::from(port))?;
+        let mut slot = Slot::from_words(*words);
+        if !slot.is_used() {
+            return None;
+        }
+        let result = change(&mut slot);
+        *words = slot.words();
+        Some(result)
+    }
+
+    fn bucket(&self, inside: Endpoint, protocol: PortKind) -> usize {
+        let word = u64::from(inside.address.to_bits()) << 16 | u64::from(inside.port);
+        let hash = self.hash.hash(&[word, protocol.index() as u64]);
+        // The upper bits are the good ones; there are fewer buckets than 2^32.
+        (hash >> 32) as usize & (self.buckets - 1)
+    }
+
+    /// The mapping that has an outside endpoint.
+    pub(crate) fn by_outside(&self, protocol: PortKind, outside: Endpoint) -> Option<Slot> {
+        let index = self.index_of(outside.address)?;
+        self.slot(join(index, outside.port), protocol)
+    }
+
+    /// The outside endpoint that an inside one is mapped to, for all destinations.
+    pub(crate) fn by_inside(&self, protocol: PortKind, inside: Endpoint) -> Option<Endpoint> {
+        let heads = self.heads.get(protocol.index())?;
+        let mut handle = *heads.get(self.bucket(inside, protocol))?;
+        while handle != NONE {
+            let slot = self.slot(handle, protocol)?;
+            if slot.inside() == inside {
+                return self.endpoint(handle);
+            }
+            handle = slot.next();
+        }
+        None
+    }
+
+    /// The outside endpoint that an inside one is mapped to for one address.
+    pub(crate) fn by_peer(
+        &self,
+        protocol: PortKind,
+        inside: Endpoint,
+        peer: Ipv4Addr,
+    ) -> Option<Endpoint> {
+        let handle = self.by_peer.get(&(protocol, inside, peer))?;
+        self.endpoint(*handle)
+    }
+
+    fn endpoint(&self, handle: u32) -> Option<Endpoint> {
+        let (index, port) = split(handle);
+        Some(Endpoint::new(self.address(index)?, port))
+    }
+
+    /// Takes a port of an address and makes a mapping of it, without sessions.
+    pub(crate) fn create(
+        &mut self,
+        now: Instant,
+        index: u16,
+        wish: &Wish,
+        new: &NewMapping,
+        random: &mut dyn RandomSource,
+    ) -> Option<Endpoint> {
+        let space = self.open_space(index, new.protocol)?;
+        let port = space.ports.allocate(now, wish, random)?;
+        self.fill(join(index, port), new)
+    }
+
+    /// Makes a mapping at this outside endpoint and no other.
+    pub(crate) fn create_at(
+        &mut self,
+        now: Instant,
+        outside: Endpoint,
+        new: &NewMapping,
+    ) -> Option<Endpoint> {
+        let index = self.index_of(outside.address)?;
+        let space = self.open_space(index, new.protocol)?;
+        if !space.ports.claim(now, outside.port) {
+            return None;
+        }
+        self.fill(join(index, outside.port), new)
+    }
+
+    /// Writes the slot of a port that was taken.
+    fn fill(&mut self, handle: u32, new: &NewMapping) -> Option<Endpoint> {
+        let protocol = new.protocol;
+        let mut next = NONE;
+        match new.kind {
+            SlotKind::Endpoint => {
+                let (bucket, buckets) = (self.bucket(new.inside, protocol), self.buckets);
+                let heads = self.heads.get_mut(protocol.index())?;
+                if heads.is_empty() {
+                    *heads = vec![NONE; buckets];
+                }
+                next = core::mem::replace(heads.get_mut(bucket)?, handle);
+            }
+            SlotKind::Address => {
+                self.by_peer
+                    .insert((protocol, new.inside, new.peer), handle);
+            }
+            SlotKind::Session => {}
+        }
+        let (index, port) = split(handle);
+        let space = self.space_mut(index, protocol)?;
+        if space.slots.is_empty() {
+            space.slots = vec![[0; 4]; 1 << 16];
+        }
+        let slot = Slot::new(new.inside, new.rule, new.kind, next);
+        *space.slots.get_mut(usize::from(port))? = slot.words();
+        self.len += 1;
+        self.endpoint(handle)
+    }
+
+    /// A session more uses the mapping; `None` when it has as many as can be counted.
+    pub(crate) fn hold(
+        &mut self,
+        protocol: PortKind,
+        outside: Endpoint,
+        keeps: bool,
+    ) -> Option<()> {
+        let index = self.index_of(outside.address)?;
+        self.update(join(index, outside.port), protocol, |slot| slot.add(keeps))?
+    }
+
+    /// A session that came from outside is now kept by the inside.
+    pub(crate) fn keep(&mut self, protocol: PortKind, outside: Endpoint) {
+        if let Some(index) = self.index_of(outside.address) {
+            self.update(join(index, outside.port), protocol, Slot::keep);
+        }
+    }
+
+    /// Makes a mapping stay without sessions, or not any more; then it goes when it has none.
+    pub(crate) fn set_explicit(
+        &mut self,
+        now: Instant,
+        protocol: PortKind,
+        outside: Endpoint,
+        explicit: bool,
+    ) -> Option<Held> {
+        let handle = join(self.index_of(outside.address)?, outside.port);
+        let sessions = self.update(handle, protocol, |slot| {
+            slot.set_explicit(explicit);
+            slot.sessions()
+        })?;
+        if explicit || sessions > 0 {
+            return Some(Held::Still);
+        }
+        self.discard(now, protocol, handle, Ipv4Addr::UNSPECIFIED, true)
+    }
+
+    /// A session less uses the mapping, which goes with the last one. `peer` is whom a mapping of
+    /// [`SlotKind::Address`] is for; `seen` is whether any packet has shown the port outside.
+    pub(crate) fn release(
+        &mut self,
+        now: Instant,
+        protocol: PortKind,
+        outside: Endpoint,
+        peer: Ipv4Addr,
+        keeps: bool,
+        seen: bool,
+    ) -> Option<Held> {
+        let handle = join(self.index_of(outside.address)?, outside.port);
+        if !self.update(handle, protocol, |slot| slot.remove(keeps))? {
+            return Some(Held::Still);
+        }
+        self.discard(now, protocol, handle, peer, seen)
+    }
+
+    /// Takes a mapping back that no session has come to use.
+    pub(crate) fn undo(&mut self, now: Instant, new: &NewMapping, outside: Endpoint) {
+        if let Some(index) = self.index_of(outside.address) {
+            let handle = join(index, outside.port);
+            let unused = self.slot(handle, new.protocol);
+            if unused.is_some_and(|slot| slot.sessions() == 0 && !slot.is_explicit()) {
+                self.discard(now, new.protocol, handle, new.peer, false);
+            }
+        }
+    }
+
+    fn discard(
+        &mut self,
+        now: Instant,
+        protocol: PortKind,
+        handle: u32,
+        peer: Ipv4Addr,
+        seen: bool,
+    ) -> Option<Held> {
+        let slot = self.slot(handle, protocol)?;
+        match slot.kind() {
+            SlotKind::Endpoint => self.unlink(handle, protocol, &slot),
+            SlotKind::Address => {
+                self.by_peer.remove(&(protocol, slot.inside(), peer));
+            }
+            SlotKind::Session => {}
+        }
+        let (index, port) = split(handle);
+        let space = self.space_mut(index, protocol)?;
+        *space.slots.get_mut(usize::from(port))? = Slot::EMPTY.words();
+        if seen {
+            space.ports.release(now, port);
+        } else {
+            space.ports.release_unused(port);
+        }
+        self.len -= 1;
+        Some(Held::Gone(MappingInfo {
+            protocol: protocol.protocol(),
+            inside: slot.inside(),
+            outside: self.endpoint(handle)?,
+            sessions: 0,
+            is_explicit: false,
+        }))
+    }
+
+    /// Takes a mapping out of the chain of its hash.
+    fn unlink(&mut self, handle: u32, protocol: PortKind, slot: &Slot) {
+        let bucket = self.bucket(slot.inside(), protocol);
+        let heads = self.heads.get_mut(protocol.index());
+        let Some(head) = heads.and_then(|heads| heads.get_mut(bucket)) else {
+            return;
+        };
+        if *head == handle {
+            *head = slot.next();
+            return;
+        }
+        let mut at = *head;
+        while at != NONE {
+            let Some(before) = self.slot(at, protocol) else {
+                return;
+            };
+            if before.next() == handle {
+                self.update(at, protocol, |before| before.set_next(slot.next()));
+                return;
+            }
+            at = before.next();
+        }
+    }
+
+    /// All mappings, in the order of outside addresses, protocols and ports.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = MappingInfo> + '_ {
+        const KINDS: [PortKind; PortKind::COUNT] = [
+            PortKind::Tcp,
+            PortKind::Udp,
+            PortKind::Icmp,
+            PortKind::Sctp,
+            PortKind::Dccp,
+            PortKind::UdpLite,
+            PortKind::Gre,
+        ];
+        let spaces = self.spaces.chunks(PortKind::COUNT).zip(&self.addresses);
+        spaces.flat_map(|(spaces, address)| {
+            spaces.iter().zip(KINDS).flat_map(move |(space, kind)| {
+                let slots = space.as_deref().map_or(&[][..], |space| &space.slots);
+                (0..=u16::MAX).zip(slots).filter_map(move |(port, words)| {
+                    let slot = Slot::from_words(*words);
+                    slot.is_used().then(|| MappingInfo {
+                        protocol: kind.protocol(),
+                        inside: slot.inside(),
+                        outside: Endpoint::new(*address, port),
+                        sessions: slot.sessions(),
+                        is_explicit: slot.is_explicit(),
+                    })
+                })
+            })
+        })
+    }
+}
+
+/// The number of a mapping: of its outside address, and its port.
+const fn join(index: u16, port: u16) -> u32 {
+    (index as u32) << 16 | port as u32
+}
+
+const fn split(handle: u32) -> (u16, u16) {
+    ((handle >> 16) as u16, (handle & 0xffff) as u16)
+}
