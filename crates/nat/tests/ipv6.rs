@@ -10,6 +10,10 @@
 
 #[path = "ipv6/rfc6052_addresses.rs"]
 mod rfc6052_addresses;
+#[path = "ipv6/rfc6146_nat64.rs"]
+mod rfc6146_nat64;
+#[path = "ipv6/rfc6146_tcp.rs"]
+mod rfc6146_tcp;
 #[path = "ipv6/rfc6296_nptv6.rs"]
 mod rfc6296_nptv6;
 #[path = "ipv6/rfc7915_headers.rs"]

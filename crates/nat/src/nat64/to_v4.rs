@@ -34,6 +34,17 @@ pub fn ipv6_to_ipv4(
     config: &TranslateConfig,
     identification: u16,
 ) -> Result<(), TranslateError> {
+    translate(packet, addresses, config, identification, false)
+}
+
+/// The same; a packet that `was_fragmented`, and was put together, may be fragmented again.
+pub(super) fn translate(
+    packet: &mut PacketBuf,
+    addresses: &Addresses<Ipv4Addr>,
+    config: &TranslateConfig,
+    identification: u16,
+    was_fragmented: bool,
+) -> Result<(), TranslateError> {
     let ip = Ipv6Packet::parse(packet.as_slice())?;
     let upper = check_extensions(&ip)?;
     let (source, destination) = (addresses.source, addresses.destination);
@@ -72,6 +83,7 @@ pub fn ipv6_to_ipv4(
                 &mut header,
                 out.len(),
                 upper.fragment.is_some(),
+                was_fragmented,
                 identification,
             );
             header.emit(&mut out)?;
@@ -90,6 +102,7 @@ pub fn ipv6_to_ipv4(
             &mut header,
             length,
             upper.fragment.is_some(),
+            was_fragmented,
             identification,
         );
         check_length(&header, length)?;
@@ -116,6 +129,7 @@ pub fn ipv6_to_ipv4(
         &mut header,
         length,
         upper.fragment.is_some(),
+        was_fragmented,
         identification,
     );
     check_length(&header, length)?;
@@ -130,7 +144,7 @@ pub fn ipv6_to_ipv4(
 
 /// Walks the extension headers, which have no counterpart and are left out.
 // RFC 7915 §5.1 MUST NOT: a packet whose routing header has segments left is not translated.
-fn check_extensions<'a>(ip: &Ipv6Packet<'a>) -> Result<UpperLayer<'a>, TranslateError> {
+pub(super) fn check_extensions<'a>(ip: &Ipv6Packet<'a>) -> Result<UpperLayer<'a>, TranslateError> {
     let extensions = ip.extensions()?;
     let mut pointer = Ipv6Packet::HEADER_LEN;
     let mut seen_fragment = false;
@@ -165,11 +179,17 @@ fn check_extensions<'a>(ip: &Ipv6Packet<'a>) -> Result<UpperLayer<'a>, Translate
 
 // RFC 7915 §5.1 MUST (df): a packet of up to 1260 octets may be fragmented, and has an identification
 // of its own; a longer one may not.
-fn set_flags(header: &mut Ipv4Repr, payload: usize, has_fragment: bool, identification: u16) {
+fn set_flags(
+    header: &mut Ipv4Repr,
+    payload: usize,
+    has_fragment: bool,
+    was_fragmented: bool,
+    identification: u16,
+) {
     if has_fragment {
         return;
     }
-    header.dont_fragment = payload + Ipv4Packet::MIN_HEADER_LEN > ALWAYS_FITS;
+    header.dont_fragment = !was_fragmented && payload + Ipv4Packet::MIN_HEADER_LEN > ALWAYS_FITS;
     if !header.dont_fragment {
         header.identification = identification;
     }

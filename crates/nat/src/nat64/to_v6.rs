@@ -113,7 +113,7 @@ pub fn ipv4_to_ipv6(
 }
 
 // RFC 7915 §4.1 MUST (source-route): an unexpired source route is refused; other options are ignored.
-fn refuse_source_route(ip: &Ipv4Packet<'_>) -> Result<(), TranslateError> {
+pub(super) fn refuse_source_route(ip: &Ipv4Packet<'_>) -> Result<(), TranslateError> {
     for option in ip.options() {
         let kind = Ipv4OptionKind(option.kind);
         let is_route = kind == Ipv4OptionKind::LOOSE_SOURCE_ROUTE
