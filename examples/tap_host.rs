@@ -280,6 +280,10 @@ impl Station for LiveHost {
         let (host, services) = (self.host().stats(), self.stats());
         let (nd, arp) = (self.host().nd().stats(), self.host().arp().stats());
         let errors = self.host().generator().stats();
+        let (neighbors, limits) = (
+            self.host().nd().neighbors().stats(),
+            self.host().nd().config(),
+        );
         let value = json!({
             "event": "stopped", "frames": host.frames, "frames_sent": host.frames_sent,
             "echo_replies": host.echo_replies, "timestamp_replies": host.timestamp_replies,
@@ -293,6 +297,20 @@ impl Station for LiveHost {
             "router_solicitations": nd.router_solicitations_sent,
             "router_advertisements": nd.router_advertisements,
             "paths_narrowed": self.host().path_mtu().stats().reduced,
+            "router_advertisements_limited": nd.router_advertisements_limited,
+            "redirects_limited": nd.redirects_limited,
+            "refused_redirects": nd.not_first_hop + nd.too_many_redirects,
+            "advertisements_ignored": neighbors.advertisements_ignored + nd.unasked,
+            "solicitations_limited": neighbors.solicitations_limited,
+            "neighbors": self.host().nd().neighbors().len(),
+            "most_neighbors": limits.neighbor.max_entries,
+            "destinations": self.host().nd().destinations(),
+            "most_destinations": limits.limits.max_destinations,
+            "prefixes": self.host().nd().prefixes().len(),
+            "most_prefixes": limits.limits.max_prefixes,
+            "default_routers": self.host().nd().default_routers().count(),
+            "most_default_routers": limits.limits.max_default_routers,
+            "no_place": nd.prefixes_full + nd.default_routers_full + nd.routes_full + nd.parameters_full,
         });
         let text = format!(
             "{services:#?}\n{host:#?}\n{arp:#?}\n{nd:#?}\n{errors:#?}\n{:#?}",

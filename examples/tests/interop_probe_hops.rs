@@ -1,14 +1,16 @@
 //! The kernel's `ping`, `traceroute`, `tracepath` and `mtr` through five routers of ours, which are a simulated path
-//! behind a TUN device.
+//! behind a TUN device; and routers that redirect it.
 
 use anyhow::{Context, Result, ensure};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use icmp_nd::PacketBuf;
+use icmp_nd::generation::{ErrorOptions, build_ipv4_error};
 use icmp_nd::probe::{SimHop, SimPath};
 use icmp_nd::wire::{ExtensionObjectRepr, MplsLabelStackEntry, emit_extensions};
 use internetwork::lab::{Namespace, interop_wanted};
+use packet_buffer::wire::{Icmpv4Repr, IpProtocol, Ipv4Repr, icmpv4_code};
 use std::io::ErrorKind;
 
 const DESTINATIONS: [&str; 2] = ["10.63.9.9", "2001:db8:63:9::9"];
@@ -123,8 +125,98 @@ fn check(kernel: &Namespace) -> Result<()> {
             report.contains("pmtu 1400") && report.contains(destination),
             "tracepath: {report}"
         );
+        // What the hop said is what the kernel goes by from now on.
+        let route = kernel.run("ip", &["route", "get", destination])?;
+        ensure!(route.contains("mtu 1400"), "path MTU: {route}");
         let report = kernel.run("ping", &["-n", "-c", "2", "-i", "0.2", destination])?;
         ensure!(report.contains("2 received"), "ping: {report}");
+    }
+    Ok(())
+}
+
+/// A device without neighbors, and what the kernel is told about it.
+fn device(kernel: &Namespace, commands: &[&str]) -> Result<tun_rs::SyncDevice> {
+    let device = kernel.enter(|| {
+        let device = tun_rs::DeviceBuilder::new()
+            .name("hops0")
+            .layer(tun_rs::Layer::L3)
+            .build_sync()?;
+        device.set_nonblocking(true)?;
+        Ok(device)
+    })?;
+    for command in commands {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        kernel.run("ip", &arguments)?;
+    }
+    Ok(device)
+}
+
+/// Redirects of IPv4 (RFC 792): the kernel takes the one that is right, and none that is not.
+#[test]
+fn the_kernel_obeys_redirects_of_ipv4() -> Result<()> {
+    const HOST: &str = "10.63.0.2";
+    /// Destination, who redirects, to which gateway, and whether the kernel follows.
+    const REDIRECTS: [(&str, &str, &str, bool); 4] = [
+        ("198.51.100.1", "10.63.0.1", "10.63.0.3", true),
+        ("198.51.100.2", "10.63.0.4", "10.63.0.3", false),
+        ("198.51.100.3", "10.63.0.1", "10.99.0.1", false),
+        ("198.51.100.4", "10.63.0.1", "224.0.0.9", false),
+    ];
+    if !interop_wanted("the kernel and redirects of IPv4") {
+        return Ok(());
+    }
+    let kernel = Namespace::new("redirect4")?;
+    // As RFC 1122 §3.2.2.2 has it: the new gateway must be on the link, and need be no default gateway.
+    for scope in ["all", "default"] {
+        for setting in ["accept_redirects=1", "shared_media=0", "secure_redirects=0"] {
+            let setting = format!("net.ipv4.conf.{scope}.{setting}");
+            kernel.run("sysctl", &["-qw", &setting])?;
+        }
+    }
+    let device = device(
+        &kernel,
+        &[
+            "addr add 10.63.0.2/24 dev hops0",
+            "link set hops0 up",
+            "route add default via 10.63.0.1 dev hops0",
+        ],
+    )?;
+    let (mut request, mut redirect) = (PacketBuf::new(), PacketBuf::new());
+    for (destination, router, gateway, is_followed) in REDIRECTS {
+        let code = icmpv4_code::Redirect::HOST;
+        let error = Icmpv4Repr::Redirect {
+            code,
+            gateway: gateway.parse()?,
+        };
+        request.reset(64);
+        let (identifier, sequence_number) = (1, 1);
+        // About an echo reply: the kernel passes errors about requests to the socket that sent them.
+        Icmpv4Repr::EchoReply {
+            identifier,
+            sequence_number,
+        }
+        .emit(&mut request)?;
+        Ipv4Repr::new(HOST.parse()?, destination.parse()?, IpProtocol::ICMP).emit(&mut request)?;
+        // The kernel has a route to the destination once it has sent something there.
+        kernel.output("ping", &["-n", "-c", "1", "-W", "1", destination])?;
+        let options = ErrorOptions::default();
+        build_ipv4_error(
+            &error,
+            request.as_slice(),
+            router.parse()?,
+            &options,
+            &mut redirect,
+        )?;
+        // The first makes the kernel look for the gateway, the second finds that it is there.
+        for _ in 0..2 {
+            device.send(redirect.as_slice())?;
+        }
+        let wanted = format!("via {}", if is_followed { gateway } else { "10.63.0.1" });
+        let route = kernel.run("ip", &["route", "get", destination])?;
+        ensure!(
+            route.contains(&wanted),
+            "{router} redirects {destination} to {gateway}, wanted {wanted}: {route}"
+        );
     }
     Ok(())
 }
@@ -135,24 +227,16 @@ fn the_kernels_tools_see_our_hops() -> Result<()> {
         return Ok(());
     }
     let (kernel, path) = (Namespace::new("hops")?, path()?);
-    let device = kernel.enter(|| {
-        let device = tun_rs::DeviceBuilder::new()
-            .name("hops0")
-            .layer(tun_rs::Layer::L3)
-            .build_sync()?;
-        device.set_nonblocking(true)?;
-        Ok(device)
-    })?;
-    for command in [
-        "addr add 10.63.0.2/24 dev hops0",
-        "addr add 2001:db8:63::2/64 dev hops0 nodad",
-        "link set hops0 up",
-        "route add default dev hops0",
-        "-6 route add default dev hops0",
-    ] {
-        let arguments: Vec<&str> = command.split(' ').collect();
-        kernel.run("ip", &arguments)?;
-    }
+    let device = device(
+        &kernel,
+        &[
+            "addr add 10.63.0.2/24 dev hops0",
+            "addr add 2001:db8:63::2/64 dev hops0 nodad",
+            "link set hops0 up",
+            "route add default dev hops0",
+            "-6 route add default dev hops0",
+        ],
+    )?;
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let server = scope.spawn(|| serve(&device, &path, &stop));

@@ -144,19 +144,29 @@ impl TapHost {
     ///
     /// When the host fails, or tshark complains.
     pub fn finish(self) -> Result<Value> {
+        let (capture, namespace) = (self.capture.clone(), self.namespace.clone());
+        let counters = self.stop()?;
+        let (frames, complaints) = tshark_complaints(&capture)?;
+        ensure!(
+            complaints.is_empty(),
+            "tshark complains about {namespace}: {complaints:#?}"
+        );
+        ensure!(frames > 5, "{frames} frames captured");
+        std::fs::remove_file(&capture)?;
+        Ok(counters)
+    }
+
+    /// Ends the host; its counters. What others sent on the link may have been malformed.
+    ///
+    /// # Errors
+    ///
+    /// When the host fails.
+    pub fn stop(self) -> Result<Value> {
         let lines = self.host.stop()?;
         let last = lines.last().context("no last words")?;
         let counters: Value = serde_json::from_str(last)?;
         let name = counters.get("event").and_then(Value::as_str);
         ensure!(name == Some("stopped"), "{last}");
-        let (frames, complaints) = tshark_complaints(&self.capture)?;
-        ensure!(
-            complaints.is_empty(),
-            "tshark complains about {}: {complaints:#?}",
-            self.namespace
-        );
-        ensure!(frames > 5, "{frames} frames captured");
-        std::fs::remove_file(&self.capture)?;
         Ok(counters)
     }
 }
