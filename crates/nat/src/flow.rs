@@ -80,8 +80,6 @@ impl FlowFlags {
     pub(crate) const STICKY: Self = Self(1 << 11);
     /// The peer is noted as one that may come in.
     pub(crate) const PEER: Self = Self(1 << 12);
-    /// The port came from the subscriber's share of the pool.
-    pub(crate) const SHARE: Self = Self(1 << 13);
     /// A tunnel whose reply key was learned: only addresses are translated.
     pub(crate) const LEARNED: Self = Self(1 << 14);
     /// The subscriber is paired with its outside address.
@@ -93,10 +91,6 @@ impl FlowFlags {
 
     pub(crate) const fn set(&mut self, other: Self) {
         self.0 |= other.0;
-    }
-
-    pub(crate) const fn clear(&mut self, other: Self) {
-        self.0 &= !other.0;
     }
 
     #[must_use]

@@ -25,7 +25,7 @@ pub use config::{
     NatConfigError, Pool, Pooling, PortChoice, PortClasses, Profile, Reserved, Rule, Side, Target,
     UnsolicitedSyn, VirtualReassembly, WhenFull,
 };
-pub use engine::{Nat, Transmit};
+pub use engine::{ExplicitError, ExplicitMapping, ExplicitRequest, Nat, Transmit};
 pub use event::{LimitKind, NatEvent, SessionInfo};
 pub use flow::NatFlow;
 pub use mapping::{Endpoint, MappingInfo};

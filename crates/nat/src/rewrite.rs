@@ -80,26 +80,21 @@ pub fn translate(packet: &mut [u8], layout: &Layout, from: &Ipv4FlowKey, to: &Ip
                 patch(transport, 2, |old| deltas.ports.apply(old));
             }
         }
-        Some(IpProtocol::SCTP) => {
-            if deltas.ports_change(from, to) {
-                write_ports(transport, to);
-                crate::sctp::write_checksum(transport);
-            }
+        Some(IpProtocol::SCTP) if ports_differ(from, to) => {
+            write_ports(transport, to);
+            crate::sctp::write_checksum(transport);
         }
-        Some(IpProtocol::GRE) => {
-            // The call id of PPTP's version 1; other tunnels have no port.
-            if from.destination_port() != to.destination_port() {
-                write(transport, 6, to.destination_port());
-            }
+        // The call id of PPTP's version 1; other tunnels have no port.
+        Some(IpProtocol::GRE) if from.destination_port() != to.destination_port() => {
+            write(transport, 6, to.destination_port());
         }
         _ => {}
     }
 }
 
-impl Deltas {
-    fn ports_change(&self, from: &Ipv4FlowKey, to: &Ipv4FlowKey) -> bool {
-        from.source_port() != to.source_port() || from.destination_port() != to.destination_port()
-    }
+/// Whether a translation changes a port.
+pub(crate) const fn ports_differ(from: &Ipv4FlowKey, to: &Ipv4FlowKey) -> bool {
+    from.source_port() != to.source_port() || from.destination_port() != to.destination_port()
 }
 
 /// Gives an IPv4 packet another identification.

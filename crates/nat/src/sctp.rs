@@ -3,17 +3,21 @@
 /// The polynomial of CRC32c, its bits reversed (RFC 9260 appendix A).
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which would say so"
+)]
 const TABLE: [u32; 256] = {
     let mut table = [0; 256];
-    let mut octet = 0;
+    let mut octet = 0u32;
     while octet < 256 {
-        let mut crc = octet as u32;
+        let mut crc = octet;
         let mut bit = 0;
         while bit < 8 {
             crc = crc >> 1 ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 };
             bit += 1;
         }
-        table[octet] = crc;
+        table[octet as usize] = crc;
         octet += 1;
     }
     table

@@ -1,6 +1,15 @@
 //! The translator between IPv4 and IPv4, by RFC and by attack.
 
-mod nat44 {
-    mod basics;
-    mod support;
-}
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::std_instead_of_alloc,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+#[path = "nat44/basics.rs"]
+mod basics;
+#[path = "nat44/support.rs"]
+mod support;

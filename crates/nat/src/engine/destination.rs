@@ -29,6 +29,15 @@ impl Destination {
             filtering: None,
         }
     }
+
+    /// Who is meant by a connection that an application layer gateway expects.
+    pub(super) const fn expected(inside: Endpoint, is_mapped: bool) -> Self {
+        let mut target = Self::open(inside);
+        if is_mapped {
+            target.flags.set(FlowFlags::DESTINATION_MAPPING);
+        }
+        target
+    }
 }
 
 /// Stands for protocols that have no ports, in the table of peers.

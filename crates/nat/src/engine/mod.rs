@@ -1,7 +1,10 @@
 //! The translator.
 
+mod alg;
 mod answers;
 mod destination;
+mod explicit;
+mod fragments;
 mod icmp_error;
 mod open;
 mod release;
@@ -11,9 +14,10 @@ use crate::bindings::Bindings;
 use crate::config::{Action, NatConfig, NatConfigError, Pooling, Side, WhenFull};
 use crate::event::{NatEvent, SessionInfo};
 use crate::flow::{FlowFlags, NatFlow, layout_of};
+use crate::hooks::{AlgVerdict, Partition};
 use crate::mapping::{Crowds, Endpoint, MappingInfo, MappingTable, PortKind};
 use crate::ports::PortSet;
-use crate::rewrite::{Layout, clamp_mss, set_identification, translate};
+use crate::rewrite::{Layout, clamp_mss, ports_differ, set_identification, translate};
 use crate::subscribers::Subscribers;
 use crate::verdict::{DropReason, Stats, Verdict, bump};
 use alloc::boxed::Box;
@@ -28,6 +32,7 @@ use packet_buffer::wire::{IpPacket, IpProtocol, TcpFlags};
 use packet_buffer::{Instant, PacketBuf, RandomSource};
 
 pub use answers::Transmit;
+pub use explicit::{ExplicitError, ExplicitMapping, ExplicitRequest};
 use open::Opened;
 
 /// A network address translator.
@@ -53,8 +58,13 @@ pub struct Nat {
     subscribers: Subscribers,
     bindings: Bindings,
     pools: Vec<PoolState>,
+    /// By pool: who divides its ports among subscribers.
+    partitions: BTreeMap<usize, Box<dyn Partition>>,
+    explicits: explicit::Explicits,
+    algs: alg::Algs,
     identifications: Ipv4Identifications,
     answers: answers::Answers,
+    fragments: fragments::FragmentState,
     events: VecDeque<NatEvent>,
     /// When the last event of each limited kind was given.
     last_alarm: BTreeMap<Alarm, Instant>,
@@ -174,8 +184,12 @@ impl Nat {
             subscribers: Subscribers::new(config.limits, has_pairs),
             bindings,
             pools,
+            partitions: BTreeMap::new(),
+            explicits: explicit::Explicits::default(),
+            algs: alg::Algs::default(),
             identifications: Ipv4Identifications::new(&mut *random),
             answers: answers::Answers::new(&config),
+            fragments: fragments::FragmentState::new(&config.fragments)?,
             events: VecDeque::with_capacity(config.max_events),
             last_alarm: BTreeMap::new(),
             stats: Stats::default(),
@@ -216,16 +230,30 @@ impl Nat {
         }
     }
 
+    #[inline]
     fn decide(&mut self, now: Instant, side: Side, packet: &mut PacketBuf) -> Verdict {
-        let parsed = match FlowPacket::parse(packet.as_slice()) {
+        self.decide_about(now, side, packet, false)
+    }
+
+    /// Decides about a packet. When `is_first`, it is a first fragment that stands for all of its
+    /// packet.
+    #[inline]
+    fn decide_about(
+        &mut self,
+        now: Instant,
+        side: Side,
+        packet: &mut PacketBuf,
+        is_first: bool,
+    ) -> Verdict {
+        let parsed = match parse(packet.as_slice()) {
             Ok(parsed) => parsed,
-            Err(flow_state::PacketError::Fragment(discard)) => {
-                return Verdict::Drop(DropReason::Fragment(discard));
-            }
-            Err(_) => return Verdict::Drop(DropReason::Malformed),
+            Err(reason) => return Verdict::Drop(reason),
         };
         if let Err(reason) = self.inspect(&parsed) {
             return Verdict::Drop(reason);
+        }
+        if parsed.is_fragment() && !is_first {
+            return self.fragment(now, side, packet);
         }
         match parsed.transport() {
             Transport::IcmpError(_) => return self.icmp_error(now, side, packet),
@@ -312,7 +340,7 @@ impl Nat {
     /// Sends a packet of a session on.
     fn forward(&mut self, now: Instant, packet: &mut PacketBuf, forward: &Forward) -> Verdict {
         if forward.layout.protocol == Some(IpProtocol::SCTP)
-            && !self.sctp_may_change(packet, forward)
+            && !Self::sctp_may_change(packet, forward)
         {
             return Verdict::Drop(DropReason::BadChecksum);
         }
@@ -335,6 +363,11 @@ impl Nat {
         if forward.promotes {
             self.promote(forward.id);
         }
+        if forward.flags.has(FlowFlags::ALG)
+            && self.run_alg(now, forward.id, forward.direction, packet) == AlgVerdict::Drop
+        {
+            return Verdict::Drop(DropReason::Alg);
+        }
         if forward.is_last {
             self.end(now, forward.id);
         }
@@ -344,15 +377,13 @@ impl Nat {
     }
 
     /// A checksum that was wrong must not come out right, and that of SCTP cannot be patched.
-    fn sctp_may_change(&self, packet: &PacketBuf, forward: &Forward) -> bool {
-        let (from, to) = (&forward.from, &forward.to);
+    fn sctp_may_change(packet: &PacketBuf, forward: &Forward) -> bool {
         let range = forward.layout.transport..forward.layout.end;
-        let same = from.source_port() == to.source_port()
-            && from.destination_port() == to.destination_port();
-        same || packet
-            .as_slice()
-            .get(range)
-            .is_some_and(crate::sctp::is_valid)
+        !ports_differ(&forward.from, &forward.to)
+            || packet
+                .as_slice()
+                .get(range)
+                .is_some_and(crate::sctp::is_valid)
     }
 
     /// The responder's mapping is kept open by this session from now on.
@@ -368,6 +399,13 @@ impl Nat {
         }
     }
 
+    /// Has the ports of a pool divided among subscribers from now on: port blocks, or a fixed
+    /// calculation. Mappings that are there stay. Rules that share ports between destinations pay no
+    /// heed to it.
+    pub fn set_partition(&mut self, pool: usize, partition: Box<dyn Partition>) {
+        self.partitions.insert(pool, partition);
+    }
+
     // --- time, events ---
 
     /// Ends what has run out by `now`.
@@ -375,6 +413,9 @@ impl Nat {
         let now = self.advance(now);
         self.sweep(now);
         self.answers.handle_timeout(now, &mut self.stats);
+        self.fragments.handle_timeout(now);
+        self.expire_explicit(now);
+        self.expire_expected(now);
     }
 
     /// Ends the sessions whose time has come.
@@ -390,7 +431,13 @@ impl Nat {
     /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` when nothing waits for
     /// the time.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = [self.sessions.poll_timeout(), self.answers.poll_timeout()];
+        let due = [
+            self.sessions.poll_timeout(),
+            self.answers.poll_timeout(),
+            self.fragments.poll_timeout(),
+            self.explicits.poll_timeout(),
+            self.algs.poll_timeout(),
+        ];
         due.into_iter().flatten().min()
     }
 
@@ -591,7 +638,16 @@ fn is_syn(packet: &FlowPacket<'_>) -> bool {
 
 /// RFC 6864 §4: a packet that is no fragment and must not become one needs no identification.
 fn may_fragment(packet: &FlowPacket<'_>) -> bool {
-    matches!(packet.ip(), IpPacket::V4(ip) if !ip.dont_fragment())
+    matches!(packet.ip(), IpPacket::V4(ip) if !ip.dont_fragment()) || packet.is_fragment()
+}
+
+/// Reads a packet.
+#[inline]
+fn parse(octets: &[u8]) -> Result<FlowPacket<'_>, DropReason> {
+    FlowPacket::parse(octets).map_err(|error| match error {
+        flow_state::PacketError::Fragment(discard) => DropReason::Fragment(discard),
+        _ => DropReason::Malformed,
+    })
 }
 
 /// Whether a flow has ended for good, so that its port need not rest.

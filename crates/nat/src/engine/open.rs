@@ -131,7 +131,15 @@ impl Nat {
         if self.is_outside_address(key.source()) {
             return Err(DropReason::Source);
         }
-        let Some(target) = self.resolve(protocol, wanted, key.source()) else {
+        let expected = self.expected(now, key);
+        let target = match &expected {
+            Some(expected) => {
+                let (inside, is_mapped) = expected.target();
+                Some(Destination::expected(inside, is_mapped))
+            }
+            None => self.resolve(protocol, wanted, key.source()),
+        };
+        let Some(target) = target else {
             if self.config.local.contains(&wanted.address) {
                 return Ok(Opened::Local);
             }
@@ -157,7 +165,11 @@ impl Nat {
             target: Some(target),
             responder: Side::Inside,
         };
-        self.begin(now, key, packet, plan).map(Opened::Forward)
+        let opened = self.begin(now, key, packet, plan)?;
+        if expected.is_some() {
+            self.met(now, key);
+        }
+        Ok(Opened::Forward(opened))
     }
 
     /// Enters a session into the table, and has it hold what it needs.
@@ -224,6 +236,8 @@ impl Nat {
         let id = inserted.id;
         bump(&mut self.stats.sessions_created);
         self.hold(now, id, key, &source, destination, target.as_ref());
+        self.offer_to_algs(id);
+        let flags = self.sessions.get(id).map(|flow| flow.value.flags);
         if self.config.session_events
             && let Some(session) = self.session(id)
         {
@@ -239,7 +253,7 @@ impl Nat {
             to: reply.reversed(),
             layout,
             direction: Direction::Original,
-            flags: flow.flags,
+            flags: flags.unwrap_or(flow.flags),
             hairpin: from_inside && responder == Side::Inside,
             is_last: false,
             promotes: false,

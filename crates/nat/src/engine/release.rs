@@ -81,6 +81,9 @@ impl Nat {
                 }
             }
         }
+        if flags.has(FlowFlags::ALG) {
+            self.close_alg(now, flow.id);
+        }
         if flags.has(FlowFlags::COUNTED) {
             let pool = if flags.has(FlowFlags::PAIRED) {
                 self.pool_of(flow.value.rule)
@@ -109,6 +112,12 @@ impl Nat {
             return;
         };
         bump(&mut self.stats.mappings_ended);
+        let (inside, outside) = (mapping.inside, mapping.outside);
+        if let Some(pool) = self.partitioned_pool_of(outside.address)
+            && let Some(partition) = self.partitions.get_mut(&pool)
+        {
+            partition.released(now, inside.address, outside.address, outside.port);
+        }
         self.subscribers.leave_mapping(now, mapping.inside.address);
         if let Some(index) = self.mappings.index_of(mapping.outside.address)
             && self.mappings.free_ports(index, kind) > 0
@@ -118,6 +127,16 @@ impl Nat {
             }
         }
         self.event(NatEvent::MappingDeleted { at: now, mapping });
+    }
+
+    /// The pool that an address is of, if ports of that are divided among subscribers.
+    fn partitioned_pool_of(&self, address: Ipv4Addr) -> Option<usize> {
+        let index = self.mappings.index_of(address)?;
+        let mut pools = self.partitions.keys().copied();
+        pools.find(|pool| {
+            let members = self.pools.get(*pool).map(|pool| &pool.members);
+            members.is_some_and(|members| members.binary_search(&index).is_ok())
+        })
     }
 
     /// The pool of a rule.

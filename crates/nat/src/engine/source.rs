@@ -13,6 +13,9 @@ use flow_table::Ipv4FlowKey;
 use packet_buffer::wire::IpProtocol;
 use packet_buffer::{Instant, RandomSource};
 
+/// How many shares of a subscriber are looked at.
+const SHARES_TRIED: usize = 64;
+
 /// How many addresses of a pool are tried where the ports of a class are used up.
 const ADDRESSES_TRIED: usize = 8;
 
@@ -149,7 +152,7 @@ impl Nat {
             kind: slot_kind,
         };
         let wish = self.wish(kind, inside, napt);
-        let made = self.make_mapping(now, napt, &wish, &new);
+        let made = self.make_mapping(now, napt.pool, &wish, &new);
         let Some(outside) = made else {
             self.tell_exhausted(now, napt.pool, protocol, inside.address);
             return Err(DropReason::NoPort);
@@ -196,44 +199,37 @@ impl Nat {
     }
 
     /// Makes a mapping at one of the pool's addresses.
-    fn make_mapping(
+    pub(super) fn make_mapping(
         &mut self,
         now: Instant,
-        napt: &Napt,
+        pool_index: usize,
         wish: &Wish,
         new: &NewMapping,
     ) -> Option<Endpoint> {
-        let pooling = self.config.pools.get(napt.pool)?.pooling;
+        let config = self.config.pools.get(pool_index)?;
+        let any = widened(new.protocol, config.ports.clone());
+        let is_paired = config.pooling == Pooling::Paired;
         let subscriber = new.inside.address;
-        let pool = self.pools.get_mut(napt.pool)?;
-        let pair = match pooling {
-            Pooling::Paired if pool.members.len() > 1 => {
-                self.subscribers.pair(subscriber, napt.pool)
-            }
-            _ => None,
-        };
-        if let Some(index) = pair {
+        if self.partitions.contains_key(&pool_index) {
+            return self.make_in_share(now, pool_index, wish, new);
+        }
+        let pool = self.pools.get_mut(pool_index)?;
+        let random = &mut *self.random;
+        if is_paired
+            && pool.members.len() > 1
+            && let Some(index) = self.subscribers.pair(subscriber, pool_index)
+        {
             // RFC 4787 §4.1 REQ-2: all mappings of the inside address have this one.
-            return self
-                .mappings
-                .create(now, index, wish, new, &mut *self.random)
-                .or_else(|| {
-                    let wish = self.config.pools.get(napt.pool)?.ports.clone();
-                    let any = widened(new.protocol, wish);
-                    self.mappings
-                        .create(now, index, &any, new, &mut *self.random)
-                });
+            let made = self.mappings.create(now, index, wish, new, random);
+            return made.or_else(|| self.mappings.create(now, index, &any, new, random));
         }
         pool.reopen(now, self.config.quarantine / 2);
         let mut last = None;
         for _ in 0..ADDRESSES_TRIED {
-            let Some((place, index)) = pool.pick(new.protocol, &self.mappings, &mut *self.random)
-            else {
+            let Some((place, index)) = pool.pick(new.protocol, &self.mappings, random) else {
                 break;
             };
-            let made = self
-                .mappings
-                .create(now, index, wish, new, &mut *self.random);
+            let made = self.mappings.create(now, index, wish, new, random);
             if self.mappings.free_ports(index, new.protocol) == 0 {
                 pool.close(new.protocol, place);
             }
@@ -243,10 +239,43 @@ impl Nat {
             last = Some(index);
         }
         // No address has a port of the class any more, as far as was tried.
-        let range = self.config.pools.get(napt.pool)?.ports.clone();
-        let any = widened(new.protocol, range);
-        self.mappings
-            .create(now, last?, &any, new, &mut *self.random)
+        self.mappings.create(now, last?, &any, new, random)
+    }
+
+    /// Makes a mapping in the subscriber's share of a pool.
+    fn make_in_share(
+        &mut self,
+        now: Instant,
+        pool: usize,
+        wish: &Wish,
+        new: &NewMapping,
+    ) -> Option<Endpoint> {
+        let subscriber = new.inside.address;
+        let partition = self.partitions.get_mut(&pool)?;
+        let mut made = None;
+        for index in 0..SHARES_TRIED {
+            let share = partition.share(subscriber, index);
+            let grown = share.is_none();
+            let Some(share) = share.or_else(|| partition.grow(now, subscriber)) else {
+                break;
+            };
+            let Some(address) = self.mappings.index_of(share.address) else {
+                continue;
+            };
+            // Ports of a share are too few for classes.
+            let wish = Wish {
+                range: share.ports,
+                ..wish.clone()
+            };
+            let random = &mut *self.random;
+            made = self.mappings.create(now, address, &wish, new, random);
+            if made.is_some() || grown {
+                break;
+            }
+        }
+        let outside = made?;
+        partition.taken(now, subscriber, outside.address, outside.port);
+        Some(outside)
     }
 
     /// Shares a port that may serve sessions to other destinations too.

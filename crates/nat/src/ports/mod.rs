@@ -185,7 +185,7 @@ impl PortSpace {
             self.free.take_all(oldest);
             core::mem::swap(closed, oldest);
             core::mem::swap(open, closed);
-            rest.opened = rest.opened + rest.half;
+            rest.opened += rest.half;
             since = now - rest.opened;
         }
         if since >= rest.half {

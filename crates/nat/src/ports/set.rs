@@ -62,13 +62,13 @@ pub struct PortSet {
 /// Where the bit of a port is: even ports in the lower half, odd ones in the upper.
 #[inline]
 const fn position(port: u16) -> u16 {
-    (port >> 1) | (port & 1) << 15
+    port.rotate_right(1)
 }
 
 /// The port of a bit.
 #[inline]
 const fn port_at(position: u16) -> u16 {
-    position << 1 | position >> 15
+    position.rotate_left(1)
 }
 
 impl PortSet {

@@ -1,6 +1,6 @@
 //! The first steps: a query out, its answer back.
 
-use super::support::*;
+use crate::support::*;
 use nat::{DropReason, Profile};
 
 const PROFILES: [Profile; 3] = [Profile::Rfc, Profile::LinuxCompat, Profile::CloudGateway];

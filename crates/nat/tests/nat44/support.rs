@@ -1,5 +1,6 @@
 //! Packets, and a translator to put them through.
 
+use core::net::{Ipv4Addr, SocketAddrV4};
 use nat::{
     Action, Instant, Matching, Nat, NatConfig, PacketBuf, Pool, Profile, Rule, Side, Transmit,
     Verdict,
@@ -8,7 +9,6 @@ use packet_buffer::wire::{
     Icmpv4Message, Icmpv4Repr, IpProtocol, Ipv4Packet, Ipv4Repr, PseudoHeader, TcpFlags, TcpRepr,
     TcpSegment, UdpDatagram, UdpRepr, icmpv4_code,
 };
-use std::net::{Ipv4Addr, SocketAddrV4};
 use testkit::SeededRandom;
 
 pub(crate) const A: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 10);
