@@ -10,6 +10,7 @@
 //! | [`ncp`] | IPCP with name servers, IPV6CP | RFC 1332, 1877, 5072 |
 //! | [`ccp`] | compression by Deflate and BSD Compress, encryption by MPPE | RFC 1962, 1977, 1979, 3078, 3079 |
 //! | [`vj`] | Van Jacobson header compression | RFC 1144, RFC 1332 §4 |
+//! | [`lqr`] | link quality reports | RFC 1989 |
 //! | [`multilink`] | bundles: fragments out, packets in | RFC 1990 |
 //! | [`link`] | the phases of a link as one machine | RFC 1661 §3 |
 //! | [`pppoe`] | PPP over Ethernet: client and access concentrator | RFC 2516, RFC 4638 |
@@ -71,6 +72,7 @@ pub mod ccp;
 pub mod framing;
 pub mod lcp;
 pub mod link;
+pub mod lqr;
 pub mod multilink;
 pub mod ncp;
 pub mod pppoe;

@@ -149,6 +149,7 @@ impl Link {
         };
         self.keys = None;
         self.lost_echoes = 0;
+        self.begin_quality(now);
         self.timers.echo = self.config.echo_interval.map(|interval| now + interval);
         if peers.is_none() && ours.is_none() {
             self.authenticated(now);

@@ -4,6 +4,7 @@ use crate::auth::{AuthenticatorConfig, SupplicantConfig};
 use crate::automaton::{EndpointConfig, EndpointConfigError};
 use crate::ccp::CcpConfig;
 use crate::lcp::{LcpConfig, LcpConfigError};
+use crate::lqr::QualityConfig;
 use crate::ncp::{IpcpConfig, Ipv6cpConfig};
 use core::time::Duration;
 
@@ -30,6 +31,19 @@ pub struct LinkConfig {
     /// Echo-Requests in a row without an answer until the link is taken for dead; at least 1.
     /// Default: 4.
     pub echo_failures: u32,
+    /// When the link is taken for poor, where [`LcpConfig::quality`] was agreed on.
+    pub quality: QualityConfig,
+    /// Whether a poor link closes. Default: false; it is only told.
+    pub close_when_poor: bool,
+    /// Packets that may wait to be sent ([`send`](super::Link::send)). Default: 64.
+    pub max_queued_packets: usize,
+    /// Octets of those packets. Default: 131,072.
+    pub max_queued_octets: usize,
+    /// Whether [`open`](super::Link::open) only gets the link ready to open, which it does when there is
+    /// something to send. Default: false.
+    pub on_demand: bool,
+    /// How long packets do not open the link again after it has failed, with `on_demand`. Default: 30 s.
+    pub holdoff: Duration,
     /// The time without network packets after which the link closes. Default: never.
     pub idle_timeout: Option<Duration>,
     /// How long the network phase may last. Default: for ever.
@@ -51,6 +65,12 @@ impl Default for LinkConfig {
             ncp: EndpointConfig::default(),
             echo_interval: None,
             echo_failures: 4,
+            quality: QualityConfig::default(),
+            close_when_poor: false,
+            max_queued_packets: 64,
+            max_queued_octets: 131_072,
+            on_demand: false,
+            holdoff: Duration::from_secs(30),
             idle_timeout: None,
             session_timeout: None,
             hold_network: false,
@@ -108,6 +128,13 @@ impl LinkConfig {
                 part: "ccp",
                 field,
                 problem,
+            });
+        }
+        if let Err(error) = self.quality.check() {
+            return Err(LinkConfigError {
+                part: "quality",
+                field: error.field,
+                problem: error.problem,
             });
         }
         if self.echo_failures == 0 {

@@ -5,6 +5,7 @@ use crate::automaton;
 use crate::ccp::{CcpDiscard, CcpMethod};
 use crate::framing::FramingParameters;
 use crate::lcp::LcpDiscard;
+use crate::lqr::LqrDiscard;
 use crate::ncp::{InterfaceIdentifier, IpcpValues};
 use crate::wire::PppProtocol;
 use alloc::vec::Vec;
@@ -83,6 +84,9 @@ pub enum CloseReason {
     /// Echo-Requests stay without an answer.
     #[error("the peer does not answer to echoes")]
     EchoLost,
+    /// Too much is lost on the line.
+    #[error("too much is lost on the line")]
+    PoorQuality,
     /// No packets have passed for long.
     #[error("no packets have passed for long")]
     IdleTimeout,
@@ -140,6 +144,13 @@ pub enum LinkEvent {
     },
     /// It has ended, or is agreed on anew.
     CompressionDown,
+    /// A link that opens on demand has something to send: the line is wanted, if it is down.
+    LineWanted,
+    /// More is lost on the line than may be, or no longer.
+    Quality {
+        /// Whether it is more.
+        is_poor: bool,
+    },
     /// The peer says what it is. The octets are the peer's: show them with care.
     PeerIdentification(Vec<u8>),
     /// The peer says how long the session may last; `None` for ever.
@@ -166,6 +177,9 @@ pub enum LinkDiscard {
     /// A network control protocol says why.
     #[error("{0}: {1}")]
     Ncp(PppProtocol, automaton::Discard),
+    /// Link quality monitoring says why.
+    #[error("link quality: {0}")]
+    Quality(#[from] LqrDiscard),
     /// Compression or encryption says why.
     #[error("compression: {0}")]
     Ccp(#[from] CcpDiscard),
@@ -190,6 +204,9 @@ pub enum SendError {
     /// The network protocol is not open.
     #[error("{0} is not open")]
     NotOpen(PppProtocol),
+    /// As many packets wait as may.
+    #[error("too many packets wait")]
+    QueueFull,
     /// The link has to be encrypted and is not.
     #[error("the link is not encrypted")]
     NotEncrypted,
@@ -232,6 +249,12 @@ pub struct LinkStats {
     pub ncp_refused: u64,
     /// Packets that could not be decompressed or decrypted, or came in clear.
     pub compression_refused: u64,
+    /// Link quality reports that were refused.
+    pub quality_refused: u64,
+    /// Packets whose headers could not be put back.
+    pub vj_refused: u64,
+    /// Frames that were reported lost or broken.
+    pub line_errors: u64,
     /// Packets while the line was down.
     pub lower_layer_down: u64,
     /// Packets that had no place in the phase.
@@ -248,6 +271,10 @@ pub struct LinkStats {
     pub send_not_open: u64,
     /// Packets that could not be sent because the link was not encrypted.
     pub send_not_encrypted: u64,
+    /// Packets that could not be sent because too many waited.
+    pub send_queue_full: u64,
+    /// Packets that waited, and were thrown away because the link ended or did not open.
+    pub queue_dropped: u64,
     /// Packets that could not be sent because they were too long.
     pub send_too_long: u64,
     /// Events that were dropped because nobody fetched them.
@@ -261,6 +288,7 @@ impl LinkStats {
             LinkDiscard::Lcp(_) => &mut self.lcp_refused,
             LinkDiscard::Auth(_) => &mut self.auth_refused,
             LinkDiscard::Ncp(..) => &mut self.ncp_refused,
+            LinkDiscard::Quality(_) => &mut self.quality_refused,
             LinkDiscard::Ccp(_) => &mut self.compression_refused,
             LinkDiscard::LowerLayerDown => &mut self.lower_layer_down,
             LinkDiscard::Phase(..) => &mut self.wrong_phase,

@@ -2,6 +2,7 @@
 
 use super::authentication::Unproved;
 use super::config::{LinkConfig, LinkConfigError};
+use super::demand::{Demand, Queue};
 use super::event::{CloseReason, LinkDiscard, LinkEvent, LinkStats, LinkTransmit, Phase};
 use super::network::Networks;
 use super::protection::Protection;
@@ -10,6 +11,7 @@ use crate::auth::{Authenticator, MsChapV2Keys, Supplicant};
 use crate::automaton::{LayerEvent, State};
 use crate::framing::FramingParameters;
 use crate::lcp::{Lcp, LcpEvent, LcpValues};
+use crate::lqr::LqrMonitor;
 use crate::wire::{PppPacket, PppProtocol, PppRepr};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -76,12 +78,16 @@ pub struct Link {
     /// Echo-Requests in a row without an answer.
     pub(super) lost_echoes: u32,
     pub(super) timers: Timers,
+    pub(super) quality: Option<LqrMonitor>,
+    /// Network packets that wait to be sent.
+    pub(super) queue: Queue,
+    pub(super) demand: Demand,
     /// Answers of authentication that go out although LCP closes behind them.
     pub(super) parting: VecDeque<(LinkTransmit, PacketBuf)>,
     /// Why LCP is being closed.
     pub(super) reason: Option<CloseReason>,
     events: VecDeque<LinkEvent>,
-    latest: Instant,
+    pub(super) latest: Instant,
     pub(super) stats: LinkStats,
 }
 
@@ -114,6 +120,9 @@ impl Link {
             keys: None,
             lost_echoes: 0,
             timers: Timers::default(),
+            quality: None,
+            queue: Queue::default(),
+            demand: Demand::default(),
             parting: VecDeque::new(),
             reason: None,
             events: VecDeque::new(),
@@ -123,16 +132,22 @@ impl Link {
     }
 
     /// The link may open, as soon as the line is up. After [`LinkEvent::Closed`] the line has to go
-    /// down and come up again, or the peer has to begin.
+    /// down and come up again, or the peer has to begin. With [`LinkConfig::on_demand`] it waits for
+    /// something to send, now and after each [`LinkEvent::Closed`].
     pub fn open(&mut self, now: Instant) {
         let now = self.advance(now);
-        self.lcp.open(now);
+        if self.config.on_demand {
+            self.arm();
+        } else {
+            self.lcp.open(now);
+        }
         self.settle(now);
     }
 
     /// The link ends.
     pub fn close(&mut self, now: Instant) {
         let now = self.advance(now);
+        self.disarm();
         self.end(now, CloseReason::Closed);
         self.settle(now);
     }
@@ -234,6 +249,7 @@ impl Link {
         data: &mut PacketBuf,
     ) -> Result<Option<PppProtocol>, LinkDiscard> {
         self.stats.received += 1;
+        self.count_received(packet.len());
         let result = self.receive(now, packet, data);
         match &result {
             Ok(_) => {
@@ -256,6 +272,7 @@ impl Link {
             supplicant.handle_timeout(now);
         }
         self.networks.handle_timeout(now);
+        self.quality_timeout(now);
         self.protection.handle_timeout(now);
         if Timers::take_due(&mut self.timers.session, now) {
             self.end(now, CloseReason::SessionTimeout);
@@ -272,6 +289,16 @@ impl Link {
     /// Writes the next packet, protocol and information, in place of what `out` holds. `None` when there
     /// is none.
     pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<LinkTransmit> {
+        let transmit = self.poll_control(out);
+        if let Some(transmit) = &transmit {
+            self.count_sent(out.len(), &transmit.framing);
+            return Some(*transmit);
+        }
+        self.poll_quality(out).or_else(|| self.poll_queue(out))
+    }
+
+    /// The next packet of LCP, authentication and the network control protocols.
+    fn poll_control(&mut self, out: &mut PacketBuf) -> Option<LinkTransmit> {
         if let Some((transmit, packet)) = self.parting.pop_front() {
             out.reset(PacketBuf::DEFAULT_HEADROOM);
             out.append_slice(packet.as_slice());
@@ -310,6 +337,7 @@ impl Link {
             self.networks.poll_timeout(),
             self.protection.poll_timeout(),
             self.timers.next(),
+            self.quality.as_ref().and_then(LqrMonitor::poll_timeout),
         ]
         .into_iter()
         .flatten()
@@ -342,6 +370,10 @@ impl Link {
             }
             // RFC 1661 §3.4 MUST (establish): other packets are discarded before LCP is open.
             _ if !self.lcp.is_open() => Err(LinkDiscard::Phase(protocol, self.phase)),
+            PppProtocol::LQR if self.quality.is_some() => {
+                self.receive_quality(now, information)?;
+                Ok(None)
+            }
             PppProtocol::PAP | PppProtocol::CHAP | PppProtocol::EAP => {
                 self.receive_authentication(now, protocol, information)?;
                 Ok(None)
@@ -368,7 +400,10 @@ impl Link {
                 self.on_lcp(now, event);
             } else if let Some((role, event)) = self.poll_authentication_event() {
                 self.on_authentication(now, role, event);
-            } else if !self.settle_protection(now) && !self.settle_networks(now) {
+            } else if !self.settle_quality(now)
+                && !self.settle_protection(now)
+                && !self.settle_networks(now)
+            {
                 break;
             }
         }
@@ -429,6 +464,7 @@ impl Link {
         self.timers = Timers::default();
         self.networks.end(now);
         self.protection.end(now);
+        self.quality = None;
         self.authenticator = None;
         self.supplicant = None;
         self.unproved = Unproved::default();
@@ -467,8 +503,9 @@ impl Link {
             return;
         }
         self.enter(Phase::Dead);
-        let reason = self.reason.take();
-        self.push_event(LinkEvent::Closed(reason.unwrap_or(CloseReason::Closed)));
+        let reason = self.reason.take().unwrap_or(CloseReason::Closed);
+        self.rearm(&reason);
+        self.push_event(LinkEvent::Closed(reason));
     }
 
     pub(super) fn enter(&mut self, phase: Phase) {

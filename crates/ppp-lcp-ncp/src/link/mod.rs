@@ -13,10 +13,12 @@
 mod authentication;
 mod config;
 mod data;
+mod demand;
 mod event;
 mod machine;
 mod network;
 mod protection;
+mod quality;
 mod timers;
 
 pub use config::{LinkConfig, LinkConfigError};

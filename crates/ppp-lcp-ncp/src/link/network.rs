@@ -1,6 +1,7 @@
 //! The network phase: network control protocols.
 
 use super::config::{LinkConfig, LinkConfigError};
+use super::data::Vj;
 use super::event::{CloseReason, LinkDiscard, LinkEvent};
 use super::machine::Link;
 use crate::automaton::{LayerEvent, State};
@@ -16,6 +17,7 @@ pub(super) struct Networks {
     ipcp: Option<Ipcp>,
     ipv6cp: Option<Ipv6cp>,
     ipv4: Use,
+    pub(super) vj: Vj,
     ipv6: Use,
 }
 
@@ -58,6 +60,7 @@ impl Networks {
             ipcp,
             ipv6cp,
             ipv4: Use::DEFAULT,
+            vj: Vj::default(),
             ipv6: Use::DEFAULT,
         })
     }
@@ -67,6 +70,15 @@ impl Networks {
         match protocol {
             PppProtocol::IPCP => self.ipcp.is_some(),
             PppProtocol::IPV6CP => self.ipv6cp.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether the network is configured.
+    pub(super) const fn has_network(&self, protocol: PppProtocol) -> bool {
+        match protocol {
+            PppProtocol::IPV4 => self.ipcp.is_some(),
+            PppProtocol::IPV6 => self.ipv6cp.is_some(),
             _ => false,
         }
     }
@@ -136,7 +148,7 @@ impl Networks {
         None
     }
 
-    fn is_open(&self, protocol: PppProtocol) -> bool {
+    pub(super) fn is_open(&self, protocol: PppProtocol) -> bool {
         match protocol {
             PppProtocol::IPV4 => self
                 .ipcp
@@ -261,6 +273,11 @@ impl Link {
             (PppProtocol::IPV4, Some(_), _) | (PppProtocol::IPV6, _, Some(_)) => {
                 self.receive_data(now, protocol, information, data)
             }
+            (PppProtocol::VJ_COMPRESSED | PppProtocol::VJ_UNCOMPRESSED, Some(ipcp), _)
+                if ipcp.negotiation().config().vj.is_some() =>
+            {
+                self.receive_vj(now, protocol, information, data)
+            }
             _ => {
                 // RFC 1661 §3.6 MUST (unsupported): packets of others are returned in a
                 // Protocol-Reject.
@@ -291,11 +308,13 @@ impl Link {
         match event {
             LayerEvent::Up if ipcp.negotiation().is_complete() => {
                 self.networks.ipv4.told = true;
+                self.networks.vj = Vj::new(&values);
                 self.push_event(LinkEvent::Ipv4Up(values));
             }
             // Without addresses there is no IPv4.
             LayerEvent::Up => ipcp.close(now),
             LayerEvent::Down => {
+                self.networks.vj = Vj::default();
                 if core::mem::take(&mut self.networks.ipv4.told) {
                     self.push_event(LinkEvent::Ipv4Down);
                 }

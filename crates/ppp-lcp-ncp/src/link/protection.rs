@@ -92,7 +92,7 @@ impl Protection {
     }
 
     /// Whether what is required is there.
-    fn is_ready(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         !self.is_required() || self.ccp.as_ref().is_some_and(Ccp::is_encrypting)
     }
 
