@@ -1,7 +1,10 @@
 //! TCP connections as seen from the middle: states, windows, and what of it a policy insists on.
 
+mod fit;
+mod flags;
 mod flow;
 mod policy;
+mod reset;
 mod state;
 mod window;
 
