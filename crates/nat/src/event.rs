@@ -40,7 +40,7 @@ pub enum NatEvent {
         session: SessionInfo,
     },
     /// A pool had no port for a new mapping. At most one event a second for each pool.
-    // RFC 6888 §3 REQ-11 SHOULD (C): the operator is told when resources run out.
+    // RFC 6888 §3 SHOULD (req-11-c): the operator is told when resources run out.
     PortsExhausted {
         /// When.
         at: Instant,

@@ -112,18 +112,31 @@ impl NatFlow {
         initiator: Side,
         responder: Side,
     ) -> Result<Self, Invalid> {
-        let mut flags = FlowFlags::default();
-        if initiator == Side::Outside {
+        let state = FlowState::new(policy, now, packet)?;
+        Ok(Self::restored(state, initiator, responder))
+    }
+
+    /// A session that goes on with the state that another translator kept of it.
+    pub const fn restored(state: FlowState, initiator: Side, responder: Side) -> Self {
+        let mut flags = FlowFlags(0);
+        if matches!(initiator, Side::Outside) {
             flags.set(FlowFlags::INITIATOR_OUTSIDE);
         }
-        if responder == Side::Outside {
+        if matches!(responder, Side::Outside) {
             flags.set(FlowFlags::RESPONDER_OUTSIDE);
         }
-        Ok(Self {
-            state: FlowState::new(policy, now, packet)?,
+        Self {
+            state,
             rule: 0,
             flags,
-        })
+        }
+    }
+
+    /// The same session, made by a rule and holding what the flags say.
+    pub(crate) const fn with(mut self, rule: u16, flags: FlowFlags) -> Self {
+        self.rule = rule;
+        self.flags.set(flags);
+        self
     }
 
     /// Looks at the next packet of the session, before it is translated.

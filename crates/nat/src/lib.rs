@@ -6,6 +6,7 @@ extern crate alloc;
 extern crate std;
 
 mod bindings;
+mod classify;
 mod config;
 mod engine;
 mod event;
@@ -20,12 +21,15 @@ mod sctp;
 mod subscribers;
 mod verdict;
 
+pub use classify::{Classification, MappingBehavior, classify};
 pub use config::{
     Action, Alias, Filtering, Forward, Fragments, Icmp, Limits, Mapping, Matching, Napt, NatConfig,
     NatConfigError, Pool, Pooling, PortChoice, PortClasses, Profile, Reserved, Rule, Side, Target,
     UnsolicitedSyn, VirtualReassembly, WhenFull,
 };
-pub use engine::{ExplicitError, ExplicitMapping, ExplicitRequest, Nat, Transmit};
+pub use engine::{
+    ExplicitError, ExplicitMapping, ExplicitRequest, ImportError, Nat, SessionRecord, Transmit,
+};
 pub use event::{LimitKind, NatEvent, SessionInfo};
 pub use flow::NatFlow;
 pub use mapping::{Endpoint, MappingInfo};

@@ -72,8 +72,11 @@ pub struct NatConfig {
     /// SPI or call id of the first answer tells whom it is for.
     pub learn_tunnels: bool,
     /// Whether packets from outside put off the end of a session.
-    // RFC 4787 §4.3 REQ-6 MAY (inbound): inbound packets may refresh.
+    // RFC 4787 §4.3 MAY (req-6-b): inbound packets may refresh.
     pub inbound_refresh: bool,
+    /// Whether a TCP session whose opening is refused by a reset ends at once, instead of after
+    /// [`TcpTimers::closed`](flow_state::TcpTimers::closed).
+    pub forget_refused: bool,
     /// Whether packets with a wrong TCP, UDP or ICMP checksum are dropped.
     pub verify_transport_checksums: bool,
     /// How long a port rests after its mapping is gone.
@@ -88,7 +91,7 @@ pub struct NatConfig {
     pub unsolicited_syn: UnsolicitedSyn,
     /// Whether IPv4 identifications are drawn anew, so that those of several inside hosts do not
     /// meet in one outside address.
-    // RFC 7857 §11 SHOULD (1): identifications are rewritten as RFC 6864 §5.3.1 says.
+    // RFC 7857 §11 SHOULD: identifications are rewritten as RFC 6864 §5.3.1 says.
     pub rewrite_identification: bool,
     /// Whether ports that a [`Forward`] or [`Reserved`] claims are kept from mappings. Without it, an
     /// inside host that uses such a port gets the answers of its peer's other traffic to the
@@ -102,7 +105,7 @@ pub struct NatConfig {
     /// How many events wait to be polled; further ones are dropped and counted. 0 for none.
     pub max_events: usize,
     /// Whether sessions give events too, beside mappings.
-    // RFC 6888 §4 REQ-12 SHOULD NOT: destinations are not logged unless asked for.
+    // RFC 6888 §4 SHOULD NOT (req-12): destinations are not logged unless asked for.
     pub session_events: bool,
     /// How many packets wait in [`poll_transmit`](crate::Nat::poll_transmit).
     pub max_transmits: usize,
@@ -112,7 +115,7 @@ pub struct NatConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum WhenFull {
     /// It is refused: who is in stays in.
-    // RFC 6888 §3 REQ-11 MUST NOT (B): existing mappings are not deleted for new ones.
+    // RFC 6888 §3 MUST NOT (req-11-b): existing mappings are not deleted for new ones.
     #[default]
     Refuse,
     /// A session that never was answered makes room.
@@ -123,10 +126,10 @@ pub enum WhenFull {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
     /// Outside ports of a subscriber, over all protocols.
-    // RFC 6888 §3 REQ-4 MUST: the ports of a subscriber can be limited.
+    // RFC 6888 §3 MUST (req-4): the ports of a subscriber can be limited.
     pub mappings_per_subscriber: Option<u32>,
     /// Sessions of a subscriber.
-    // RFC 6888 §3 REQ-5 SHOULD: so can its state.
+    // RFC 6888 §3 SHOULD (req-5): so can its state.
     pub sessions_per_subscriber: Option<u32>,
     /// New sessions of a subscriber: so many a second, and as many at once as `burst` says.
     pub new_sessions: Option<Rate>,
@@ -183,7 +186,7 @@ impl Default for VirtualReassembly {
 pub struct Icmp {
     /// Whether a packet from inside that gets no session for lack of ports or by a limit is
     /// answered with "communication administratively prohibited".
-    // RFC 5508 §8 REQ-8 SHOULD: type 3, code 13 when a session cannot be made.
+    // RFC 5508 §6 SHOULD (req-8): type 3, code 13 when a session cannot be made.
     pub prohibited: bool,
     /// The inside address that such messages come from; `None` when the router has none, and sends
     /// none.
@@ -194,7 +197,7 @@ pub struct Icmp {
     /// connection could have sent (RFC 5927 §4).
     pub check_quoted_sequence: bool,
     /// Whether the IP header checksum of a quoted packet must be right.
-    // RFC 5508 §4.2 REQ-3 SHOULD (a): the embedded IP packet's checksum is verified.
+    // RFC 5508 §4.1 SHOULD (req-3-a): the embedded IP packet's checksum is verified.
     pub check_quoted_checksum: bool,
     /// Whether source quench and redirect messages are translated, as other errors are.
     pub pass_quench: bool,
@@ -207,7 +210,7 @@ pub enum UnsolicitedSyn {
     Drop,
     /// It is noted. Unless the inside opens the same connection within six seconds, "port
     /// unreachable" answers it then.
-    // RFC 5382 §5.2 REQ-4 MUST NOT: no answer for six seconds.
+    // RFC 5382 §4.3 MUST NOT (req-4): no answer for six seconds.
     Answer {
         /// How many are noted at a time; further ones are dropped.
         max_noted: usize,

@@ -59,6 +59,7 @@ impl Profile {
             },
             learn_tunnels: true,
             inbound_refresh: true,
+            forget_refused: false,
             verify_transport_checksums: false,
             quarantine: Duration::from_secs(120),
             limits: Limits {
@@ -93,6 +94,7 @@ impl Profile {
                 timers: Timers::linux(),
                 tcp: TcpPolicy::linux(),
                 learn_tunnels: false,
+                forget_refused: true,
                 verify_transport_checksums: true,
                 quarantine: Duration::ZERO,
                 fragments: Fragments::Full(ReassemblerConfig {

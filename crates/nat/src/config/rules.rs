@@ -9,7 +9,7 @@ use packet_buffer::wire::{IpProtocol, Ipv4Prefix};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
     /// The addresses, in any number of ranges, which need not touch.
-    // RFC 6888 §3 REQ-3 MUST: contiguous and non-contiguous ranges can be configured.
+    // RFC 6888 §3 MUST (req-3): contiguous and non-contiguous ranges can be configured.
     pub addresses: Vec<RangeInclusive<Ipv4Addr>>,
     /// The ports that mappings may have. Default: all but 0.
     pub ports: RangeInclusive<u16>,
@@ -42,7 +42,8 @@ impl Pool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Pooling {
     /// All mappings of an inside address have the same outside address.
-    // RFC 4787 §4.1 REQ-2 RECOMMENDED; RFC 6888 §3 REQ-2 MUST: "paired" is the default.
+    // RFC 4787 §4.1 RECOMMENDED (req-2): address pooling is "paired".
+    // RFC 6888 §3 MUST (req-2): that is the default.
     #[default]
     Paired,
     /// Each mapping may have another outside address.
@@ -106,7 +107,7 @@ pub struct Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// The packet is forwarded as it is.
-    // RFC 6888 §3 REQ-6 MUST: translation can be turned off for destinations.
+    // RFC 6888 §3 MUST (req-6): translation can be turned off for destinations.
     Bypass,
     /// The packet is dropped.
     Drop,
@@ -140,7 +141,7 @@ pub struct Napt {
     /// How ports are chosen.
     pub ports: PortChoice,
     /// Whether inside hosts reach each other by their outside addresses.
-    // RFC 4787 §6 REQ-9 MUST: hairpinning is supported.
+    // RFC 4787 §6 MUST (req-9): hairpinning is supported.
     pub hairpin: bool,
 }
 
@@ -148,7 +149,8 @@ pub struct Napt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mapping {
     /// For all destinations.
-    // RFC 4787 §4.1 REQ-1 MUST; RFC 5382 §4.1 REQ-1 MUST: endpoint-independent mapping.
+    // RFC 4787 §4.1 MUST (req-1): endpoint-independent mapping.
+    // RFC 5382 §4.1 MUST (req-1): for TCP too.
     EndpointIndependent,
     /// For all ports of one destination address.
     AddressDependent,
@@ -156,7 +158,7 @@ pub enum Mapping {
     AddressAndPortDependent,
     /// For one destination address and port, and an outside port may serve sessions to different
     /// destinations (port overloading): as a cloud's gateway or the Linux kernel does.
-    // RFC 7857 §3: overlapping ports only where the destinations differ.
+    // RFC 7857 §3 MAY: ports overlap where the destinations differ.
     PerDestination {
         /// Sessions to one destination address, port and protocol from one outside address.
         limit: u32,
@@ -183,7 +185,7 @@ pub struct PortChoice {
     /// The inside port is kept when it is free.
     pub preserve: bool,
     /// Even ports become even ones, and odd ports odd ones, as long as there are some.
-    // RFC 4787 §4.2.2 REQ-4 RECOMMENDED: port parity is preserved.
+    // RFC 4787 §4.2.2 RECOMMENDED (req-4): port parity is preserved.
     pub parity: bool,
     /// The port next to that of an inside endpoint's neighbor is preferred, so that a pair of ports
     /// stays a pair.
@@ -198,7 +200,7 @@ pub enum PortClasses {
     /// Any of the pool.
     Any,
     /// Ports below 1024 for those below 1024, others for others.
-    // RFC 4787 §4.2.1 REQ-3 RECOMMENDED (a): well-known ports stay well-known.
+    // RFC 4787 §4.2.1 RECOMMENDED (req-3-a): well-known ports stay well-known.
     WellKnown,
     /// Ports below 512, from 512 to 1023, and others, as the Linux kernel does.
     Linux,

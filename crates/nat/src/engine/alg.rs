@@ -69,8 +69,9 @@ struct Context<'a> {
 impl Nat {
     /// Adds an application layer gateway; none is there by default. Sessions that begin from now on
     /// are shown to it.
-    // RFC 4787 §8 REQ-10 SHOULD; RFC 5382 §7.2 REQ-6 RECOMMENDED: gateways are off unless added,
-    // each by itself.
+    // RFC 4787 §7 SHOULD (req-10): gateways of UDP are off unless added.
+    // RFC 4787 §7 RECOMMENDED (req-10-a): each is added by itself.
+    // RFC 5382 §6 RECOMMENDED (req-6): those of TCP are off, too.
     pub fn add_alg(&mut self, alg: Box<dyn Alg>) {
         self.algs.algs.push(alg);
     }

@@ -134,7 +134,7 @@ impl Answers {
     }
 
     /// Answers the SYNs whose time has come.
-    // RFC 5382 §5.2 REQ-4 SHOULD: then "port unreachable" answers the SYN.
+    // RFC 5382 §4.3 SHOULD (req-4): then "port unreachable" answers the SYN.
     pub(super) fn handle_timeout(&mut self, now: Instant, stats: &mut Stats) {
         while let Some(&(deadline, key)) = self.syn_deadlines.first()
             && deadline <= now
@@ -186,7 +186,7 @@ impl Nat {
             return;
         };
         match (side, reason, packet.transport()) {
-            // RFC 5508 §8 REQ-8 SHOULD: "administratively prohibited" answers what gets no session.
+            // RFC 5508 §6 SHOULD (req-8): "administratively prohibited" answers what gets no session.
             (Side::Inside, DropReason::NoPort | DropReason::Limit | DropReason::TableFull, _)
                 if self.config.icmp.prohibited =>
             {

@@ -77,7 +77,7 @@ impl Nat {
                 Some(Action::Napt(napt)) => Some(napt.filtering),
                 _ => Some(Filtering::AddressAndPortDependent),
             };
-            return slot.is_open().then(|| Destination {
+            return slot.is_usable().then(|| Destination {
                 inside: slot.inside(),
                 flags: FlowFlags::DESTINATION_MAPPING,
                 rule: slot.rule(),
@@ -184,7 +184,7 @@ impl Nat {
     ) -> bool {
         match destination.filtering {
             None | Some(Filtering::EndpointIndependent) => true,
-            // RFC 4787 §5 REQ-8 RECOMMENDED: those that the inside has sent to.
+            // RFC 4787 §5 RECOMMENDED (req-8): those that the inside has sent to.
             Some(Filtering::AddressDependent) => {
                 let outside = if destination.flags.has(FlowFlags::DESTINATION_ADDRESS) {
                     Endpoint::new(outside.address, 0)

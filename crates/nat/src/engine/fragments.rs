@@ -112,8 +112,8 @@ struct Entry {
 }
 
 /// Packets whose fragments are coming in.
-// RFC 4787 §11 REQ-14 MUST: fragments are received in order and out of order.
-// RFC 4787 §11 REQ-14 MUST (b): what waits is bounded, in octets and in time.
+// RFC 4787 §11 MUST (req-14): fragments are received in order and out of order.
+// RFC 4787 §11 MUST (req-14-b): what waits is bounded, in octets and in time.
 pub(super) struct Tracker {
     config: VirtualReassembly,
     entries: BTreeMap<DatagramKey, Entry>,

@@ -32,8 +32,9 @@ struct Plan {
 
 impl Nat {
     /// Translates an ICMP error. It makes no session, refreshes none and ends none.
-    // RFC 4787 §7 REQ-12 MUST NOT; RFC 5382 §7.1 REQ-10 MUST NOT; RFC 5508 §4.3 REQ-6 MUST NOT: no
-    // ICMP message refreshes or ends a session.
+    // RFC 4787 §9 MUST NOT (req-12): no ICMP message ends a mapping.
+    // RFC 5382 §7.3 MUST NOT (req-10): nor a connection.
+    // RFC 5508 §4.3 MUST NOT (req-6): nor does it refresh a session.
     pub(super) fn icmp_error(
         &mut self,
         now: Instant,
@@ -75,7 +76,8 @@ impl Nat {
         let unknown = if self.config.local.contains(&ip.destination()) {
             Ok(None)
         } else {
-            // RFC 5508 §4.2 REQ-4 SHOULD; §4.2 REQ-5 SHOULD: without a session, it is dropped.
+            // RFC 5508 §4.2 SHOULD (req-4): without a mapping, an error from outside is dropped.
+            // RFC 5508 §4.2 SHOULD (req-5): and one from inside.
             Err(DropReason::IcmpUnrelated)
         };
         let Some(QuotedPacket::V4(quoted)) = error.quoted() else {
@@ -111,7 +113,7 @@ impl Nat {
         }
         // The host itself, or a router on the way. Behind the translator, that is no address which
         // the outside knows; the sender's own stands for it.
-        // RFC 5508 §4.2 REQ-5 MUST (b): the outer source is the mapped one.
+        // RFC 5508 §4.2 MUST (req-5-c): the outer source is the mapped one.
         let source = if ip.source() == from.source() || from.source() != to.source() {
             to.source()
         } else {
@@ -131,7 +133,7 @@ impl Nat {
     }
 
     /// ICMP messages that are neither queries nor errors.
-    // RFC 5508 §7.2 REQ-11 MAY: they are dropped.
+    // RFC 5508 §8 MAY (req-11): they are dropped.
     pub(super) fn other_icmp(&mut self, side: Side, packet: &PacketBuf) -> Verdict {
         let _ = side;
         let destination = match IpPacket::parse(packet.as_slice()) {
@@ -166,7 +168,7 @@ fn portless(quoted: Option<&QuotedPacket<'_>>) -> Option<Key> {
 }
 
 /// Whether the header checksum of a quoted packet is right, as far as the quote reaches.
-// RFC 5508 §4.2 REQ-3 SHOULD (a): the embedded IP packet's checksum is verified.
+// RFC 5508 §4.1 SHOULD (req-3-a): the embedded IP packet's checksum is verified.
 fn quoted_checksum_is_right(quoted: &packet_buffer::wire::QuotedIpv4<'_>) -> bool {
     let header = quoted.as_slice().get(..quoted.header_len());
     header.is_none_or(packet_buffer::checksum::is_valid)
@@ -187,7 +189,8 @@ fn rewrite_error(octets: &mut [u8], plan: &Plan) -> Option<()> {
     };
     let source_port = identifier(from.source_port(), to.source_port());
     let destination_port = identifier(from.destination_port(), to.destination_port());
-    // RFC 5508 §4.2 REQ-4 MUST (a); REQ-5 MUST (a): the embedded packet is as its sender knows it.
+    // RFC 5508 §4.2 MUST (req-4-a): the embedded packet is as its sender knows it.
+    // RFC 5508 §4.2 MUST (req-5-a): also where the sender is outside.
     change = change.and(quoted.set_source(to.source().into(), source_port).ok()?);
     change = change.and(
         quoted

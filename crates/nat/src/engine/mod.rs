@@ -2,6 +2,7 @@
 
 mod alg;
 mod answers;
+mod batch;
 mod destination;
 mod explicit;
 mod fragments;
@@ -9,6 +10,7 @@ mod icmp_error;
 mod open;
 mod release;
 mod source;
+mod sync;
 
 use crate::bindings::Bindings;
 use crate::config::{Action, NatConfig, NatConfigError, Pooling, Side, WhenFull};
@@ -34,6 +36,7 @@ use packet_buffer::{Instant, PacketBuf, RandomSource};
 pub use answers::Transmit;
 pub use explicit::{ExplicitError, ExplicitMapping, ExplicitRequest};
 use open::Opened;
+pub use sync::{ImportError, SessionRecord};
 
 /// A network address translator.
 ///
@@ -303,7 +306,7 @@ impl Nat {
             return Err(DropReason::NotIpv4);
         };
         ip.verify_checksum().map_err(|_| DropReason::BadChecksum)?;
-        // RFC 5508 §4.2 REQ-3 SHOULD: an error whose ICMP checksum is wrong is dropped.
+        // RFC 5508 §4.1 SHOULD (req-3): an error whose ICMP checksum is wrong is dropped.
         let verifies = self.config.verify_transport_checksums
             || matches!(packet.transport(), Transport::IcmpError(_));
         if verifies && packet.verify().is_err() {
@@ -355,7 +358,7 @@ impl Nat {
         if forward.may_fragment && self.config.rewrite_identification {
             let (from, to) = (forward.to.source(), forward.to.destination());
             let protocol = IpProtocol(forward.to.protocol());
-            // RFC 6864 §5.3.1 MUST: identifications are unique for the translated addresses.
+            // RFC 6864 §5.3.1: identifications are unique for the translated addresses.
             if let Some(number) = self.identifications.next(now, from, to, protocol) {
                 set_identification(octets, number);
             }
@@ -584,15 +587,16 @@ fn track(
     let verdict = value.handle(&config.tcp, now, direction, packet);
     let is_last = match verdict {
         Track::Accept | Track::Ignore => false,
-        Track::Delete => true,
+        // RFC 7857 §2.2 SHOULD: the session of a reset stays for four minutes.
+        Track::Delete => config.forget_refused,
         Track::Invalid(why) => return Tracked::Drop(DropReason::Invalid(why)),
         Track::Reopen => return Tracked::Reopen(flow.id()),
     };
-    if verdict == Track::Accept {
+    if matches!(verdict, Track::Accept | Track::Delete) {
         let deadline = now + value.timeout(&config.timers);
         let is_assured = value.state().is_assured();
-        // RFC 4787 §4.3 REQ-6 MUST: packets from inside refresh.
-        // RFC 7857 §8: a reset never does.
+        // RFC 4787 §4.3 MUST (req-6): packets from inside refresh.
+        // RFC 7857 §8 SHOULD NOT: a reset never does.
         let refreshes = side == Side::Inside || config.inbound_refresh;
         let deadline = if refreshes && !is_reset(packet) {
             deadline

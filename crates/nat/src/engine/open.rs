@@ -235,7 +235,7 @@ impl Nat {
         }
         let id = inserted.id;
         bump(&mut self.stats.sessions_created);
-        self.hold(now, id, key, &source, destination, target.as_ref());
+        self.hold(now, id, key, &source, destination);
         self.offer_to_algs(id);
         let flags = self.sessions.get(id).map(|flow| flow.value.flags);
         if self.config.session_events
@@ -263,14 +263,13 @@ impl Nat {
     }
 
     /// Has a new session hold its mappings, addresses and counts.
-    fn hold(
+    pub(super) fn hold(
         &mut self,
         now: Instant,
         id: FlowId,
         key: &Ipv4FlowKey,
         source: &Source,
         destination: Endpoint,
-        target: Option<&Destination>,
     ) {
         let protocol = IpProtocol(key.protocol());
         let kind = PortKind::of(protocol);
@@ -294,10 +293,12 @@ impl Nat {
         }
         if let Some(kind) = kind {
             if flags.has(FlowFlags::SOURCE_MAPPING) {
-                self.mappings.hold(kind, source.outside, true);
+                let keeps = flags.has(FlowFlags::KEEPS_SOURCE);
+                self.mappings.hold(kind, source.outside, keeps);
             }
             if flags.has(FlowFlags::DESTINATION_MAPPING) {
-                self.mappings.hold(kind, outside_of_target, false);
+                let keeps = flags.has(FlowFlags::KEEPS_DESTINATION);
+                self.mappings.hold(kind, outside_of_target, keeps);
             }
             if flags.has(FlowFlags::STICKY) {
                 let inside = Endpoint::source_of(key);
@@ -320,7 +321,7 @@ impl Nat {
         if flags.has(FlowFlags::SOURCE_ADDRESS) {
             self.bindings.hold(source.outside.address);
         }
-        if target.is_some() && flags.has(FlowFlags::DESTINATION_ADDRESS) {
+        if flags.has(FlowFlags::DESTINATION_ADDRESS) {
             self.bindings.hold(outside_of_target.address);
         }
         if flags.has(FlowFlags::PEER) {

@@ -35,7 +35,7 @@ impl Nat {
         } else {
             responder.address
         };
-        // RFC 6888 §3 REQ-8 (A): a TCP port whose connection was seen to end may be used again.
+        // RFC 6888 §3 MAY (req-8-a): a TCP port whose connection was seen to end may be used again.
         let seen = !has_closed(flow.value.state());
         if let Some(kind) = kind {
             if flags.has(FlowFlags::SOURCE_MAPPING) {

@@ -94,7 +94,7 @@ impl Nat {
                 }
             }
             Action::Napt(napt) => {
-                // RFC 4787 §6 REQ-9 MUST (a): a hairpinned packet has the outside source.
+                // RFC 4787 §6 MUST (req-9-a): a hairpinned packet has the outside source.
                 if hairpin && !napt.hairpin {
                     return Err(DropReason::Rule);
                 }
@@ -132,16 +132,14 @@ impl Nat {
             Mapping::PerDestination { limit, sticky } => {
                 // What was asked for explicitly stands for all destinations.
                 if let Some(outside) = self.mappings.by_inside(kind, inside) {
-                    self.admit(now, inside.address, false)?;
-                    return Ok(mapped(outside, rule));
+                    return self.reuse(now, kind, inside, outside, rule);
                 }
                 return self.share_port(now, kind, key, destination, rule, napt, limit, sticky);
             }
         };
         // A mapping that was asked for explicitly is used whatever the rule says.
         if let Some(outside) = found.or_else(|| self.mappings.by_inside(kind, inside)) {
-            self.admit(now, inside.address, false)?;
-            return Ok(mapped(outside, rule));
+            return self.reuse(now, kind, inside, outside, rule);
         }
         self.admit(now, inside.address, true)?;
         let new = NewMapping {
@@ -161,6 +159,23 @@ impl Nat {
             made: Some(new),
             ..mapped(outside, rule)
         })
+    }
+
+    /// Uses a mapping that is there for one session more.
+    fn reuse(
+        &mut self,
+        now: Instant,
+        kind: PortKind,
+        inside: Endpoint,
+        outside: Endpoint,
+        rule: u16,
+    ) -> Result<Source, DropReason> {
+        let slot = self.mappings.by_outside(kind, outside);
+        if slot.is_some_and(|slot| slot.sessions() == u16::MAX) {
+            return Err(DropReason::Limit);
+        }
+        self.admit(now, inside.address, false)?;
+        Ok(mapped(outside, rule))
     }
 
     /// What a new mapping of an inside endpoint would like its port to be.
@@ -219,7 +234,7 @@ impl Nat {
             && pool.members.len() > 1
             && let Some(index) = self.subscribers.pair(subscriber, pool_index)
         {
-            // RFC 4787 §4.1 REQ-2: all mappings of the inside address have this one.
+            // RFC 4787 §4.1 RECOMMENDED (req-2): all mappings of the inside address have this one.
             let made = self.mappings.create(now, index, wish, new, random);
             return made.or_else(|| self.mappings.create(now, index, &any, new, random));
         }

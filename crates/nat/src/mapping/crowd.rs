@@ -63,6 +63,12 @@ impl Crowds {
         port
     }
 
+    /// Takes this port, if it is not in use towards the destination.
+    pub(crate) fn claim(&mut self, key: CrowdKey, port: u16) -> bool {
+        let crowd = self.crowds.entry(key).or_insert(Crowd::Few(Vec::new()));
+        crowd.insert(port)
+    }
+
     pub(crate) fn release(&mut self, key: CrowdKey, port: u16) {
         let Some(crowd) = self.crowds.get_mut(&key) else {
             return;

@@ -99,6 +99,11 @@ impl Slot {
         self.is_explicit() || self.keepers() > 0
     }
 
+    /// Whether another session can come in from outside.
+    pub(crate) const fn is_usable(&self) -> bool {
+        self.is_open() && self.sessions() < u16::MAX
+    }
+
     /// One session more; `None` when there are as many as can be counted.
     pub(crate) fn add(&mut self, keeps: bool) -> Option<()> {
         let sessions = self.sessions().checked_add(1)?;

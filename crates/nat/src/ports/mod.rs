@@ -58,7 +58,7 @@ impl PortSpace {
     ///
     /// A port that is released is not given again for `quarantine`, and for half as long again at
     /// the most; zero for at once.
-    // RFC 6888 §3 REQ-8 SHOULD: a port rests for 120 seconds before it is given again.
+    // RFC 6888 §3 SHOULD (req-8): a port rests for 120 seconds before it is given again.
     pub fn new(range: RangeInclusive<u16>, quarantine: Duration) -> Self {
         let half = quarantine / 2;
         Self {
