@@ -8,8 +8,7 @@ use packet_buffer::Instant;
 /// The state of one UDP flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UdpFlow {
-    /// Milliseconds, modulo 2^32: a flow is a stream long before they wrap.
-    created: u32,
+    created: Instant,
     is_replied: bool,
     is_stream: bool,
 }
@@ -22,7 +21,7 @@ impl UdpFlow {
     #[inline]
     pub const fn new(now: Instant) -> Self {
         Self {
-            created: milliseconds(now),
+            created: now,
             is_replied: false,
             is_stream: false,
         }
@@ -34,16 +33,10 @@ impl UdpFlow {
         if direction == Direction::Reply {
             self.is_replied = true;
         }
-        if self.is_replied && self.age(now) > Self::STREAM_AGE {
+        if self.is_replied && now.saturating_duration_since(self.created) > Self::STREAM_AGE {
             self.is_stream = true;
         }
         Verdict::Accept
-    }
-
-    #[inline]
-    const fn age(&self, now: Instant) -> Duration {
-        let age = milliseconds(now).wrapping_sub(self.created);
-        Duration::from_millis(age as u64)
     }
 
     /// Whether the other side has answered.
@@ -67,11 +60,4 @@ impl UdpFlow {
             timers.udp
         }
     }
-}
-
-/// The lower 32 bits of a time in milliseconds.
-#[inline]
-const fn milliseconds(now: Instant) -> u32 {
-    let [a, b, c, d, ..] = now.as_millis().to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
 }

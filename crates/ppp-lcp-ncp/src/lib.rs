@@ -9,6 +9,7 @@
 //! | [`auth`] | PAP, CHAP with MD5, MS-CHAP-V2 and EAP with MD5-Challenge, both sides | RFC 1334, 1994, 2759, 3748 |
 //! | [`ncp`] | IPCP with name servers, IPV6CP | RFC 1332, 1877, 5072 |
 //! | [`ccp`] | compression by Deflate and BSD Compress, encryption by MPPE | RFC 1962, 1977, 1979, 3078, 3079 |
+//! | [`ecp`] | encryption by DESE-bis and 3DESE | RFC 1968, 2419, 2420 |
 //! | [`vj`] | Van Jacobson header compression | RFC 1144, RFC 1332 §4 |
 //! | [`lqr`] | link quality reports | RFC 1989 |
 //! | [`multilink`] | bundles: fragments out, packets in | RFC 1990 |
@@ -69,6 +70,7 @@ extern crate std;
 pub mod auth;
 pub mod automaton;
 pub mod ccp;
+pub mod ecp;
 pub mod framing;
 pub mod lcp;
 pub mod link;

@@ -1,10 +1,7 @@
 //! TCP connections as seen from the middle: states, windows, and what of it a policy insists on.
 
-mod fit;
-mod flags;
 mod flow;
 mod policy;
-mod reset;
 mod state;
 mod window;
 

@@ -25,6 +25,15 @@ impl Secret {
     }
 }
 
+/// In constant time.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.matches(other)
+    }
+}
+
+impl Eq for Secret {}
+
 impl From<&str> for Secret {
     fn from(text: &str) -> Self {
         Self::new(text)

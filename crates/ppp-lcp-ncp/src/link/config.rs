@@ -3,6 +3,7 @@
 use crate::auth::{AuthenticatorConfig, SupplicantConfig};
 use crate::automaton::{EndpointConfig, EndpointConfigError};
 use crate::ccp::CcpConfig;
+use crate::ecp::EcpConfig;
 use crate::lcp::{LcpConfig, LcpConfigError};
 use crate::lqr::QualityConfig;
 use crate::ncp::{IpcpConfig, Ipv6cpConfig};
@@ -24,6 +25,8 @@ pub struct LinkConfig {
     /// Compression, and encryption by MPPE; `None` for neither, and to reject the peer's wish. Default:
     /// none.
     pub ccp: Option<CcpConfig>,
+    /// Encryption by DES; `None` for none, and to reject the peer's wish. Default: none.
+    pub ecp: Option<EcpConfig>,
     /// Timer and counters of the network control protocols.
     pub ncp: EndpointConfig,
     /// The time between Echo-Requests while the link is up; `None` for no such keepalive. Default: none.
@@ -62,6 +65,7 @@ impl Default for LinkConfig {
             ipcp: Some(IpcpConfig::default()),
             ipv6cp: Some(Ipv6cpConfig::default()),
             ccp: None,
+            ecp: None,
             ncp: EndpointConfig::default(),
             echo_interval: None,
             echo_failures: 4,
@@ -123,12 +127,16 @@ impl LinkConfig {
         if self.ipcp.is_none() && self.ipv6cp.is_none() {
             return fail("ipcp", "either IPv4 or IPv6 is needed");
         }
-        if let Some((field, problem)) = self.ccp.as_ref().and_then(CcpConfig::problem) {
-            return Err(LinkConfigError {
-                part: "ccp",
-                field,
-                problem,
-            });
+        let ccp = self.ccp.as_ref().and_then(CcpConfig::problem);
+        let ecp = self.ecp.as_ref().and_then(EcpConfig::problem);
+        for (part, found) in [("ccp", ccp), ("ecp", ecp)] {
+            if let Some((field, problem)) = found {
+                return Err(LinkConfigError {
+                    part,
+                    field,
+                    problem,
+                });
+            }
         }
         if let Err(error) = self.quality.check() {
             return Err(LinkConfigError {

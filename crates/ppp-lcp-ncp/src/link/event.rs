@@ -3,6 +3,7 @@
 use crate::auth::{AuthDiscard, AuthFailure};
 use crate::automaton;
 use crate::ccp::{CcpDiscard, CcpMethod};
+use crate::ecp::{EcpDiscard, EcpMethod};
 use crate::framing::FramingParameters;
 use crate::lcp::LcpDiscard;
 use crate::lqr::LqrDiscard;
@@ -135,7 +136,7 @@ pub enum LinkEvent {
     },
     /// They can no longer.
     Ipv6Down,
-    /// Compression or encryption was agreed on; `None` where a direction has none.
+    /// CCP has agreed on compression or encryption; `None` where a direction has none.
     CompressionUp {
         /// What packets to us go through.
         receive: Option<CcpMethod>,
@@ -144,6 +145,15 @@ pub enum LinkEvent {
     },
     /// It has ended, or is agreed on anew.
     CompressionDown,
+    /// ECP has agreed on encryption; `None` where a direction has none.
+    EncryptionUp {
+        /// What packets to us are encrypted with.
+        receive: Option<EcpMethod>,
+        /// What packets to the peer are encrypted with.
+        send: Option<EcpMethod>,
+    },
+    /// It has ended, or is agreed on anew.
+    EncryptionDown,
     /// A link that opens on demand has something to send: the line is wanted, if it is down.
     LineWanted,
     /// More is lost on the line than may be, or no longer.
@@ -180,9 +190,12 @@ pub enum LinkDiscard {
     /// Link quality monitoring says why.
     #[error("link quality: {0}")]
     Quality(#[from] LqrDiscard),
-    /// Compression or encryption says why.
+    /// Compression, or encryption by MPPE, says why.
     #[error("compression: {0}")]
     Ccp(#[from] CcpDiscard),
+    /// Encryption by ECP says why.
+    #[error("encryption: {0}")]
+    Ecp(#[from] EcpDiscard),
     /// The line is down.
     #[error("the line is down")]
     LowerLayerDown,
@@ -248,7 +261,7 @@ pub struct LinkStats {
     /// Packets of network control protocols that were refused.
     pub ncp_refused: u64,
     /// Packets that could not be decompressed or decrypted, or came in clear.
-    pub compression_refused: u64,
+    pub protection_refused: u64,
     /// Link quality reports that were refused.
     pub quality_refused: u64,
     /// Packets whose headers could not be put back.
@@ -289,7 +302,7 @@ impl LinkStats {
             LinkDiscard::Auth(_) => &mut self.auth_refused,
             LinkDiscard::Ncp(..) => &mut self.ncp_refused,
             LinkDiscard::Quality(_) => &mut self.quality_refused,
-            LinkDiscard::Ccp(_) => &mut self.compression_refused,
+            LinkDiscard::Ccp(_) | LinkDiscard::Ecp(_) => &mut self.protection_refused,
             LinkDiscard::LowerLayerDown => &mut self.lower_layer_down,
             LinkDiscard::Phase(..) => &mut self.wrong_phase,
             LinkDiscard::NotNegotiated(_) => &mut self.not_negotiated,

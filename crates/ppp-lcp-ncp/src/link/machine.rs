@@ -319,6 +319,7 @@ impl Link {
                 .poll_transmit(out)
                 .or_else(|| self.networks.poll_transmit(out))
         })?;
+        let protocol = self.protection.encrypt(protocol, out);
         PppRepr::new(protocol).emit(out);
         Some(LinkTransmit {
             framing: self.framing(),
@@ -390,7 +391,13 @@ impl Link {
 
     pub(super) fn reject_protocol(&mut self, protocol: PppProtocol, information: &[u8]) {
         self.stats.unknown_protocol += 1;
-        self.lcp.reject_protocol(protocol, information);
+        // LCP speaks in clear: what may have come encrypted is not quoted.
+        let quoted = if self.protection.is_encrypting() {
+            &[]
+        } else {
+            information
+        };
+        self.lcp.reject_protocol(protocol, quoted);
     }
 
     /// Takes in what the parts tell, until none tells anything more.

@@ -6,6 +6,7 @@ use super::machine::Link;
 use crate::auth::MsChapV2Keys;
 use crate::automaton::LayerEvent;
 use crate::ccp::{Ccp, CcpNegotiation};
+use crate::ecp::{Ecp, EcpEncryptor, EcpNegotiation};
 use crate::wire::{PppPacket, PppProtocol};
 use alloc::boxed::Box;
 use packet_buffer::random::fork;
@@ -15,12 +16,19 @@ use packet_buffer::{Instant, PacketBuf, RandomSource};
 #[derive(Debug)]
 pub(super) struct Protection {
     ccp: Option<Ccp>,
+    ecp: Option<Ecp>,
     /// Whether compression was told to be up.
-    told: bool,
+    told_ccp: bool,
+    /// Whether encryption was.
+    told_ecp: bool,
+    /// Whether CCP waits for ECP.
+    holds_ccp: bool,
     /// Whether the network control protocols wait for encryption.
     holds_networks: bool,
     /// What a packet was before it was compressed.
-    plain: PacketBuf,
+    uncompressed: PacketBuf,
+    /// What a packet was before it was encrypted by ECP.
+    decrypted: PacketBuf,
 }
 
 impl Protection {
@@ -35,20 +43,47 @@ impl Protection {
             }
             None => None,
         };
+        let ecp = match &config.ecp {
+            Some(ecp) => {
+                let negotiation = EcpNegotiation::new(ecp.clone());
+                Some(Ecp::new(config.ncp, negotiation, fork(random))?)
+            }
+            None => None,
+        };
         Ok(Self {
             ccp,
-            told: false,
+            ecp,
+            told_ccp: false,
+            told_ecp: false,
+            holds_ccp: false,
             holds_networks: false,
-            plain: PacketBuf::new(),
+            uncompressed: PacketBuf::new(),
+            decrypted: PacketBuf::new(),
         })
     }
 
     pub(super) const fn has_control(&self, protocol: PppProtocol) -> bool {
-        matches!(protocol, PppProtocol::CCP) && self.ccp.is_some()
+        match protocol {
+            PppProtocol::CCP => self.ccp.is_some(),
+            PppProtocol::ECP => self.ecp.is_some(),
+            _ => false,
+        }
     }
 
-    /// Begins, with the octets of information that the peer takes and those that we take.
-    fn begin(&mut self, now: Instant, mru: usize, our_mru: usize, keys: Option<&MsChapV2Keys>) {
+    /// Begins, with the octets of information that the peer takes.
+    fn begin(&mut self, now: Instant, mru: usize) {
+        self.holds_ccp = true;
+        self.holds_networks = true;
+        if let Some(ecp) = &mut self.ecp {
+            ecp.set_peer_limit(mru);
+            ecp.open(now);
+            ecp.lower_up(now);
+        }
+    }
+
+    /// Begins CCP, with the octets of information that the peer takes and those that we take.
+    fn begin_ccp(&mut self, now: Instant, mru: usize, our_mru: usize, keys: Option<&MsChapV2Keys>) {
+        self.holds_ccp = false;
         if let Some(ccp) = &mut self.ccp {
             ccp.set_peer_limit(mru);
             ccp.set_receive_limit(our_mru.max(1500) + 2);
@@ -58,15 +93,25 @@ impl Protection {
     }
 
     pub(super) fn end(&mut self, now: Instant) {
+        self.holds_ccp = false;
         self.holds_networks = false;
         if let Some(ccp) = &mut self.ccp {
             ccp.lower_down(now);
         }
+        if let Some(ecp) = &mut self.ecp {
+            ecp.lower_down(now);
+        }
     }
 
     pub(super) fn protocol_rejected(&mut self, now: Instant, protocol: PppProtocol) {
-        if let (PppProtocol::CCP | PppProtocol::COMPRESSED, Some(ccp)) = (protocol, &mut self.ccp) {
-            ccp.protocol_rejected(now);
+        match (protocol, &mut self.ccp, &mut self.ecp) {
+            (PppProtocol::CCP | PppProtocol::COMPRESSED, Some(ccp), _) => {
+                ccp.protocol_rejected(now);
+            }
+            (PppProtocol::ECP | PppProtocol::ENCRYPTED, _, Some(ecp)) => {
+                ecp.protocol_rejected(now);
+            }
+            _ => {}
         }
     }
 
@@ -74,13 +119,23 @@ impl Protection {
         if let Some(ccp) = &mut self.ccp {
             ccp.handle_timeout(now);
         }
+        if let Some(ecp) = &mut self.ecp {
+            ecp.handle_timeout(now);
+        }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.ccp.as_ref().and_then(Ccp::poll_timeout)
+        let ccp = self.ccp.as_ref().and_then(Ccp::poll_timeout);
+        let ecp = self.ecp.as_ref().and_then(Ecp::poll_timeout);
+        [ccp, ecp].into_iter().flatten().min()
     }
 
     pub(super) fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
+        if let Some(ecp) = &mut self.ecp
+            && ecp.poll_transmit(out)
+        {
+            return Some(PppProtocol::ECP);
+        }
         let ccp = self.ccp.as_mut()?;
         ccp.poll_transmit(out).then_some(PppProtocol::CCP)
     }
@@ -88,20 +143,53 @@ impl Protection {
     /// Whether nothing may go in clear.
     fn is_required(&self) -> bool {
         let ccp = self.ccp.as_ref();
+        let ecp = self.ecp.as_ref();
         ccp.is_some_and(|ccp| ccp.negotiation().config().requires_encryption())
+            || ecp.is_some_and(|ecp| ecp.negotiation().config().required)
+    }
+
+    /// Whether packets from the peer may have come encrypted.
+    pub(super) fn is_encrypting(&self) -> bool {
+        self.ccp.as_ref().is_some_and(Ccp::is_encrypting)
+            || self.ecp.as_ref().is_some_and(Ecp::is_encrypting)
+    }
+
+    /// Whether the encryption of ECP is there, if it is required.
+    fn is_ecp_ready(&self) -> bool {
+        let ecp = self.ecp.as_ref();
+        ecp.is_none_or(|ecp| !ecp.negotiation().config().required || ecp.is_encrypting())
     }
 
     /// Whether what is required is there.
     pub(super) fn is_ready(&self) -> bool {
-        !self.is_required() || self.ccp.as_ref().is_some_and(Ccp::is_encrypting)
+        let ccp = self.ccp.as_ref();
+        self.is_ecp_ready()
+            && ccp.is_none_or(|ccp| {
+                !ccp.negotiation().config().requires_encryption() || ccp.is_encrypting()
+            })
     }
 
-    /// Octets by which a packet grows at most.
-    fn overhead(&self) -> usize {
-        self.ccp.as_ref().map_or(0, Ccp::overhead)
+    /// How long the information of a packet may be, where the peer takes so much.
+    fn room(&self, mru: usize) -> usize {
+        let room = match &self.ecp {
+            Some(ecp) if ecp.encrypts() => EcpEncryptor::room(mru),
+            _ => mru,
+        };
+        room.saturating_sub(self.ccp.as_ref().map_or(0, Ccp::overhead))
     }
 
-    /// Compresses and encrypts a packet that is about to be sent; `packet` is the information of
+    /// Encrypts a packet that is about to be sent by ECP; `packet` is the information of `protocol`. The
+    /// answer is the protocol that it has now.
+    pub(super) fn encrypt(&mut self, protocol: PppProtocol, packet: &mut PacketBuf) -> PppProtocol {
+        let ecp = self.ecp.as_mut();
+        if ecp.is_some_and(|ecp| ecp.encrypt(protocol, packet)) {
+            PppProtocol::ENCRYPTED
+        } else {
+            protocol
+        }
+    }
+
+    /// Compresses and encrypts a network packet that is about to be sent; `packet` is the information of
     /// `protocol`. The answer is the protocol that it has now.
     pub(super) fn protect(
         &mut self,
@@ -112,12 +200,14 @@ impl Protection {
         if !self.is_ready() {
             return Err(SendError::NotEncrypted);
         }
+        // RFC 1968 §2.2 MUST (order): what is compressed and encrypted is compressed first.
         let ccp = self.ccp.as_mut();
-        if ccp.is_some_and(|ccp| ccp.compress(protocol, packet)) {
-            Ok(PppProtocol::COMPRESSED)
+        let protocol = if ccp.is_some_and(|ccp| ccp.compress(protocol, packet)) {
+            PppProtocol::COMPRESSED
         } else {
-            Ok(protocol)
-        }
+            protocol
+        };
+        Ok(self.encrypt(protocol, packet))
     }
 }
 
@@ -127,32 +217,80 @@ impl Link {
         self.protection.ccp.as_ref()
     }
 
+    /// ECP, to look at; `None` where it is not configured.
+    pub const fn ecp(&self) -> Option<&Ecp> {
+        self.protection.ecp.as_ref()
+    }
+
     /// How long a network packet may be, in octets: what the peer takes, less what encryption adds.
     pub fn mtu(&self) -> usize {
-        let mru = usize::from(self.lcp().peers().mru);
-        mru.saturating_sub(self.protection.overhead())
+        self.protection.room(usize::from(self.lcp().peers().mru))
     }
 
     /// The network phase: what packets go through is agreed on first, where it is required.
     pub(super) fn begin_protection(&mut self, now: Instant) {
         let mru = usize::from(self.lcp().peers().mru);
-        let our_mru = usize::from(self.lcp().ours().mru);
-        self.protection.begin(now, mru, our_mru, self.keys.as_ref());
-        self.protection.holds_networks = true;
-        self.release_networks(now);
+        self.protection.begin(now, mru);
+        self.release(now);
     }
 
-    /// Lets the network control protocols begin, when what is required is there.
-    fn release_networks(&mut self, now: Instant) {
+    /// Lets begin what waits for encryption, when what is required is there.
+    fn release(&mut self, now: Instant) {
+        let mru = usize::from(self.lcp().peers().mru);
+        let our_mru = usize::from(self.lcp().ours().mru);
+        // Control packets are encrypted by ECP too.
+        let mru = self
+            .protection
+            .ecp
+            .as_ref()
+            .map_or(mru, |_| EcpEncryptor::room(mru));
+        if self.protection.holds_ccp && self.protection.is_ecp_ready() {
+            self.protection
+                .begin_ccp(now, mru, our_mru, self.keys.as_ref());
+        }
         if self.protection.holds_networks && self.protection.is_ready() {
             self.protection.holds_networks = false;
-            let mru = usize::from(self.lcp().peers().mru);
             self.networks.begin(now, mru);
         }
     }
 
     /// A packet of the network phase.
     pub(super) fn receive_network(
+        &mut self,
+        now: Instant,
+        protocol: PppProtocol,
+        information: &[u8],
+        data: &mut PacketBuf,
+    ) -> Result<Option<PppProtocol>, LinkDiscard> {
+        match (protocol, &mut self.protection.ecp) {
+            (PppProtocol::ECP, Some(ecp)) => {
+                let result = ecp.handle_packet(now, information);
+                result.map_err(|discard| LinkDiscard::Ncp(protocol, discard))?;
+                self.advance(now);
+                Ok(None)
+            }
+            (PppProtocol::ENCRYPTED, Some(ecp)) => {
+                let mut decrypted = core::mem::take(&mut self.protection.decrypted);
+                let result = match ecp.decrypt(information, &mut decrypted) {
+                    Ok(is_whole) => {
+                        let packet = Some(decrypted.as_slice()).filter(|_| is_whole);
+                        self.receive_inner(now, PppProtocol::ENCRYPTED, packet, data)
+                    }
+                    Err(discard) => Err(discard.into()),
+                };
+                self.protection.decrypted = decrypted;
+                result
+            }
+            (_, Some(ecp)) => {
+                ecp.pass(protocol)?;
+                self.receive_decrypted(now, protocol, information, data)
+            }
+            (_, None) => self.receive_decrypted(now, protocol, information, data),
+        }
+    }
+
+    /// A packet, as it was before it was encrypted by ECP.
+    fn receive_decrypted(
         &mut self,
         now: Instant,
         protocol: PppProtocol,
@@ -166,7 +304,18 @@ impl Link {
                 self.advance(now);
                 Ok(None)
             }
-            (PppProtocol::COMPRESSED, Some(_)) => self.receive_compressed(now, information, data),
+            (PppProtocol::COMPRESSED, Some(ccp)) => {
+                let mut uncompressed = core::mem::take(&mut self.protection.uncompressed);
+                let result = match ccp.decompress(now, information, &mut uncompressed) {
+                    Ok(is_whole) => {
+                        let packet = Some(uncompressed.as_slice()).filter(|_| is_whole);
+                        self.receive_inner(now, PppProtocol::COMPRESSED, packet, data)
+                    }
+                    Err(discard) => Err(discard.into()),
+                };
+                self.protection.uncompressed = uncompressed;
+                result
+            }
             (_, Some(ccp)) => {
                 let counted = ccp.pass(protocol, information)?;
                 let result = self.receive_plain(now, protocol, information, data);
@@ -176,48 +325,39 @@ impl Link {
         }
     }
 
-    fn receive_compressed(
-        &mut self,
-        now: Instant,
-        information: &[u8],
-        data: &mut PacketBuf,
-    ) -> Result<Option<PppProtocol>, LinkDiscard> {
-        let Some(ccp) = &mut self.protection.ccp else {
-            return Err(LinkDiscard::NotOpen(PppProtocol::COMPRESSED));
-        };
-        let mut plain = core::mem::take(&mut self.protection.plain);
-        let result = match ccp.decompress(now, information, &mut plain) {
-            Ok(true) => self.receive_inner(now, plain.as_slice(), data),
-            Ok(false) => {
-                self.advance(now);
-                Ok(None)
-            }
-            Err(discard) => Err(discard.into()),
-        };
-        self.protection.plain = plain;
-        result
-    }
-
-    /// What came out of a packet. It is not compressed again.
+    /// What came out of a packet of `outer`; `None` when nothing did.
     fn receive_inner(
         &mut self,
         now: Instant,
-        packet: &[u8],
+        outer: PppProtocol,
+        packet: Option<&[u8]>,
         data: &mut PacketBuf,
     ) -> Result<Option<PppProtocol>, LinkDiscard> {
         // The packet has moved the history on, whatever is in it.
         let now = self.advance(now);
+        let Some(packet) = packet else {
+            return Ok(None);
+        };
         let Ok(packet) = PppPacket::parse_protocol(packet) else {
             self.stats.malformed += 1;
             return Ok(None);
         };
-        let protocol = packet.protocol();
-        // Only network packets are compressed, and once.
-        if protocol.0 > 0x3fff || protocol == PppProtocol::COMPRESSED {
-            self.stats.wrong_phase += 1;
-            return Ok(None);
-        }
-        let result = self.receive_plain(now, protocol, packet.information(), data);
+        let (protocol, information) = (packet.protocol(), packet.information());
+        let result = match (outer, protocol) {
+            // Nothing is put into a packet twice.
+            (PppProtocol::ENCRYPTED, PppProtocol::ENCRYPTED | PppProtocol::ECP) => None,
+            (PppProtocol::ENCRYPTED, _) if protocol.is_network_phase() => {
+                Some(self.receive_decrypted(now, protocol, information, data))
+            }
+            (PppProtocol::COMPRESSED, PppProtocol::COMPRESSED | PppProtocol::ENCRYPTED) => None,
+            // Only network packets are compressed.
+            (PppProtocol::COMPRESSED, PppProtocol(0..=0x3fff)) => {
+                Some(self.receive_plain(now, protocol, information, data))
+            }
+            _ => None,
+        };
+        let phase = self.phase();
+        let result = result.unwrap_or(Err(LinkDiscard::Phase(protocol, phase)));
         self.forgive(result, true)
     }
 
@@ -236,12 +376,15 @@ impl Link {
         }
     }
 
-    /// Takes in what CCP tells; false when it tells nothing more.
+    /// Takes in what CCP and ECP tell; false when they tell nothing more.
     pub(super) fn settle_protection(&mut self, now: Instant) -> bool {
-        let Some(event) = self.protection.ccp.as_mut().and_then(Ccp::poll_event) else {
+        if let Some(event) = self.protection.ecp.as_mut().and_then(Ecp::poll_event) {
+            self.on_ecp(now, event);
+        } else if let Some(event) = self.protection.ccp.as_mut().and_then(Ccp::poll_event) {
+            self.on_ccp(now, event);
+        } else {
             return false;
-        };
-        self.on_ccp(now, event);
+        }
         true
     }
 
@@ -253,37 +396,71 @@ impl Link {
             LayerEvent::Up => {
                 let negotiation = ccp.negotiation();
                 let (receive, send) = (negotiation.receive(), negotiation.send());
-                self.protection.told = true;
+                self.protection.told_ccp = true;
                 self.push_event(LinkEvent::CompressionUp { receive, send });
-                if self.protection.is_ready() {
-                    self.release_networks(now);
-                } else {
-                    self.end_unprotected(now);
-                }
+                self.release_or_end(now);
             }
             LayerEvent::Down => {
-                if core::mem::take(&mut self.protection.told) {
-                    self.push_event(LinkEvent::CompressionDown);
-                }
-                if !self.protection.is_required() {
-                    return;
-                }
                 // Keys are used once: without new ones there is no encryption again. Where nothing has
                 // been encrypted yet, only an acknowledgement was lost.
-                if self
-                    .protection
-                    .ccp
-                    .as_ref()
-                    .is_some_and(Ccp::has_fresh_keys)
-                {
-                    self.protection.holds_networks = true;
-                    self.networks.end(now);
-                } else {
-                    self.end_unprotected(now);
+                let can_return = ccp.has_fresh_keys();
+                if core::mem::take(&mut self.protection.told_ccp) {
+                    self.push_event(LinkEvent::CompressionDown);
                 }
+                self.hold_or_end(now, can_return);
             }
-            LayerEvent::Finished => self.end_unprotected(now),
+            LayerEvent::Finished => self.hold_or_end(now, false),
             LayerEvent::Started | LayerEvent::NotConverged => {}
+        }
+    }
+
+    fn on_ecp(&mut self, now: Instant, event: LayerEvent) {
+        let Some(ecp) = &self.protection.ecp else {
+            return;
+        };
+        match event {
+            LayerEvent::Up => {
+                let negotiation = ecp.negotiation();
+                let (receive, send) = (negotiation.receive(), negotiation.send());
+                self.protection.told_ecp = true;
+                self.push_event(LinkEvent::EncryptionUp { receive, send });
+                self.release_or_end(now);
+            }
+            LayerEvent::Down => {
+                if core::mem::take(&mut self.protection.told_ecp) {
+                    self.push_event(LinkEvent::EncryptionDown);
+                }
+                self.hold_or_end(now, true);
+            }
+            LayerEvent::Finished => self.hold_or_end(now, false),
+            LayerEvent::Started | LayerEvent::NotConverged => {}
+        }
+    }
+
+    /// One of the two is open: what waits for it begins, unless it is not what is required.
+    fn release_or_end(&mut self, now: Instant) {
+        let protection = &self.protection;
+        let is_settled = |ccp: &Ccp| ccp.is_open() && !ccp.is_encrypting();
+        let lacks_ecp =
+            protection.ecp.as_ref().is_some_and(Ecp::is_open) && !protection.is_ecp_ready();
+        let lacks_ccp = protection.ccp.as_ref().is_some_and(is_settled) && !protection.is_ready();
+        if lacks_ecp || lacks_ccp {
+            self.end_unprotected(now);
+        } else {
+            self.release(now);
+        }
+    }
+
+    /// One of the two is not open any more: the networks wait for it, if it can come back.
+    fn hold_or_end(&mut self, now: Instant, can_return: bool) {
+        if self.phase() != Phase::Network || self.protection.is_ready() {
+            return;
+        }
+        if can_return {
+            self.protection.holds_networks = true;
+            self.networks.end(now);
+        } else {
+            self.end_unprotected(now);
         }
     }
 

@@ -10,6 +10,9 @@ use rc4::{Rc4, StreamCipher};
 /// Half of the counts: what is further ahead lies behind.
 const HALF: u16 = 0x0800;
 
+/// Lost packets behind which a compressed TCP header is still believed.
+const MAX_VJ_LOST: u16 = 32;
+
 /// Why a packet was not decrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -131,7 +134,7 @@ impl MppeDecryptor {
             key.change();
         }
         let cipher = key.cipher();
-        self.commit(key, cipher, count, lost > 0, text, out)
+        self.commit(key, cipher, count, lost, text, out)
     }
 
     fn decrypt_stateful(
@@ -169,7 +172,7 @@ impl MppeDecryptor {
         } else {
             return self.continue_stateful(count, text, out);
         };
-        self.commit(key, cipher, count, lost > 0, text, out)
+        self.commit(key, cipher, count, lost, text, out)
     }
 
     /// The next packet of a run: the tables go on.
@@ -182,7 +185,7 @@ impl MppeDecryptor {
         write(&mut self.cipher, text, out);
         self.count = count.wrapping_add(1) & COUNT_MASK;
         self.used = true;
-        if is_packet(out.as_slice(), false) {
+        if is_packet(out.as_slice(), 0) {
             return Ok(());
         }
         // The tables have gone on: either they or the packet are wrong.
@@ -199,12 +202,12 @@ impl MppeDecryptor {
         key: MppeKey,
         mut cipher: Rc4,
         count: u16,
-        jumps: bool,
+        lost: u16,
         text: &[u8],
         out: &mut PacketBuf,
     ) -> Result<(), MppeError> {
         write(&mut cipher, text, out);
-        if !is_packet(out.as_slice(), jumps) {
+        if !is_packet(out.as_slice(), lost) {
             return Err(MppeError::Garbage);
         }
         self.key = key;
@@ -222,22 +225,34 @@ fn write(cipher: &mut Rc4, text: &[u8], out: &mut PacketBuf) {
     cipher.apply_keystream(out.as_mut_slice());
 }
 
-/// Whether octets can be a packet that MPPE carries. After a jump of the count, which a forged packet
-/// can make as far as it likes, it has to be one of those that a link sends.
+/// Whether octets can be a packet that MPPE carries. The further the count has jumped, which a forged
+/// packet can have it do, the surer it has to be.
 // RFC 3078 §3 MUST (range): only protocols 0x0021 to 0x00fa are encrypted.
-fn is_packet(octets: &[u8], jumps: bool) -> bool {
+fn is_packet(octets: &[u8], lost: u16) -> bool {
     let Ok(packet) = PppPacket::parse_protocol(octets) else {
         return false;
     };
-    let protocol = packet.protocol();
-    if !jumps {
+    let (protocol, information) = (packet.protocol(), packet.information());
+    if lost == 0 {
         return is_encrypted(protocol) && protocol.is_valid();
     }
-    let version = packet.information().first().map(|octet| octet >> 4);
+    let length = |field: Option<&[u8; 2]>, header: usize| {
+        field.is_some_and(|&field| {
+            usize::from(u16::from_be_bytes(field)) + header == information.len()
+        })
+    };
+    let version = information.first().map(|octet| octet >> 4);
     match protocol {
-        PppProtocol::IPV4 | PppProtocol::VJ_UNCOMPRESSED => version == Some(4),
-        PppProtocol::IPV6 => version == Some(6),
-        PppProtocol::VJ_COMPRESSED => true,
+        PppProtocol::IPV4 | PppProtocol::VJ_UNCOMPRESSED => {
+            let field = information.get(2..).and_then(<[u8]>::first_chunk);
+            version == Some(4) && length(field, 0)
+        }
+        PppProtocol::IPV6 => {
+            let field = information.get(4..).and_then(<[u8]>::first_chunk);
+            version == Some(6) && length(field, 40)
+        }
+        // After many losses TCP sends again, and VJ then sends the whole header.
+        PppProtocol::VJ_COMPRESSED => lost <= MAX_VJ_LOST,
         _ => false,
     }
 }
