@@ -15,6 +15,7 @@ pub mod hooks;
 mod mapping;
 pub mod nat64;
 pub mod nptv6;
+pub mod pcp;
 pub mod ports;
 mod rewrite;
 mod sctp;

@@ -75,7 +75,7 @@ impl Nat64 {
         };
         let tables = Tables::new(&config, &mut *random).map_err(no_memory)?;
         let reassembler =
-            Reassembler::new(config.reassembly.clone()).map_err(|error| Nat64ConfigError {
+            Reassembler::new(config.reassembly).map_err(|error| Nat64ConfigError {
                 field: "reassembly",
                 problem: error.problem,
             })?;
@@ -160,8 +160,8 @@ impl Nat64 {
             self.expire(now);
         }
         let verdict = match side {
-            Nat64Side::V6 => self.from_v6(now, packet),
-            Nat64Side::V4 => self.from_v4(now, packet, false),
+            Nat64Side::V6 => self.ipv6_packet(now, packet),
+            Nat64Side::V4 => self.ipv4_packet(now, packet, false),
         };
         let verdict = verdict.unwrap_or_else(Nat64Verdict::Drop);
         match verdict {

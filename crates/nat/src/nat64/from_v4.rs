@@ -15,8 +15,11 @@ use packet_buffer::{Instant, IpPacketMut, PacketBuf};
 /// Octets of a SYN that waits which are kept, to be quoted.
 const STORED_OCTETS: usize = 128;
 
+/// The host's end and the other one, on the IPv6 side.
+type V6Ends = (Ends<Ipv6Addr>, Ends<Ipv6Addr>);
+
 impl Nat64 {
-    pub(super) fn from_v4(
+    pub(super) fn ipv4_packet(
         &mut self,
         now: Instant,
         packet: &mut PacketBuf,
@@ -76,7 +79,7 @@ impl Nat64 {
                 };
                 match self.inbound(now, &tuple, flags, packet)? {
                     None => return Ok(Nat64Verdict::Held),
-                    Some((host, peer)) => self.to_v6(packet, peer, host, hairpin)?,
+                    Some((host, peer)) => self.rewrite_v6(packet, peer, host, hairpin)?,
                 }
             }
         }
@@ -96,7 +99,7 @@ impl Nat64 {
         tuple: &Tuple<Ipv4Addr>,
         flags: TcpFlags,
         packet: &PacketBuf,
-    ) -> Result<Option<(Ends<Ipv6Addr>, Ends<Ipv6Addr>)>, Nat64Drop> {
+    ) -> Result<Option<V6Ends>, Nat64Drop> {
         let event = tcp_event(flags, false);
         if let Some(found) = self.tables.find_v4(now, tuple) {
             self.refresh(now, &found, event);
@@ -141,7 +144,7 @@ impl Nat64 {
         outside: Ends<Ipv4Addr>,
         inside: Ends<Ipv4Addr>,
         packet: &PacketBuf,
-    ) -> Result<Option<(Ends<Ipv6Addr>, Ends<Ipv6Addr>)>, Nat64Drop> {
+    ) -> Result<Option<V6Ends>, Nat64Drop> {
         let key = (outside, inside);
         if self.stored.contains_key(&key) {
             return Ok(None);
@@ -159,7 +162,7 @@ impl Nat64 {
     }
 
     /// Translates the header, then the destination's port.
-    fn to_v6(
+    fn rewrite_v6(
         &mut self,
         packet: &mut PacketBuf,
         source: Ends<Ipv6Addr>,

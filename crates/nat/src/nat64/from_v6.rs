@@ -14,7 +14,7 @@ use packet_buffer::wire::{
 use packet_buffer::{Instant, IpPacketMut, PacketBuf};
 
 impl Nat64 {
-    pub(super) fn from_v6(
+    pub(super) fn ipv6_packet(
         &mut self,
         now: Instant,
         packet: &mut PacketBuf,
@@ -80,7 +80,7 @@ impl Nat64 {
                 };
                 let (mapped, id) = self.outbound(now, &tuple, (server, destination), flags)?;
                 let translated =
-                    self.to_v4(now, packet, mapped, (server, destination), was_fragmented);
+                    self.rewrite_v4(now, packet, mapped, (server, destination), was_fragmented);
                 if translated.is_err() {
                     self.forget(now, id);
                 }
@@ -89,7 +89,7 @@ impl Nat64 {
         }
         if is_pool {
             // RFC 6146 §3.8 MUST: a packet to an address of the pool comes back as one from outside.
-            return match self.from_v4(now, packet, true)? {
+            return match self.ipv4_packet(now, packet, true)? {
                 Nat64Verdict::Forward { to, .. } => Ok(Nat64Verdict::Forward { to, hairpin: true }),
                 other => Ok(other),
             };
@@ -170,7 +170,7 @@ impl Nat64 {
     }
 
     /// Translates the header, then the source's port.
-    fn to_v4(
+    fn rewrite_v4(
         &mut self,
         now: Instant,
         packet: &mut PacketBuf,

@@ -1,0 +1,826 @@
+//! The server (RFC 6887 §8, §11 to §14; RFC 6886 §3).
+
+use super::mapper::{MapFailure, MapRequest, PortMapper};
+use super::nat_pmp::{NatPmpBody, NatPmpRequest, NatPmpResponse, NatPmpResult};
+use super::wire::{
+    Body, HEADER_LEN, MAX_LEN, MapData, Opcode, PcpOption, Request, Response, ResultCode, VERSION,
+    is_unspecified, write_header,
+};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::time::Duration;
+use packet_buffer::wire::IpProtocol;
+use packet_buffer::{Instant, PacketBuf};
+use thiserror::Error;
+
+/// The port of servers.
+pub const SERVER_PORT: u16 = 5351;
+/// The port of clients that listen for announcements.
+const CLIENT_PORT: u16 = 5350;
+/// Where announcements go: all hosts of the link.
+const ALL_HOSTS: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 1));
+/// Times that a new address is announced (RFC 6886 §3.2.1).
+const ANNOUNCEMENTS: u32 = 10;
+/// Responses that wait for [`PcpServer::poll_transmit`].
+const MAX_TRANSMITS: usize = 64;
+/// Events that wait for [`PcpServer::poll_event`].
+const MAX_EVENTS: usize = 256;
+
+/// How a server is set up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PcpConfig {
+    /// The shortest lifetime that a mapping gets. Default: 2 minutes.
+    pub min_lifetime: Duration,
+    /// The longest. Default: 24 hours.
+    pub max_lifetime: Duration,
+    /// The most mappings that were asked for, of all hosts. Default: 16,384.
+    pub max_mappings: usize,
+    /// The most of one host. Default: 64.
+    pub max_mappings_per_host: usize,
+    /// The most filters of one mapping. Default: 8.
+    pub max_filters: usize,
+    /// Whether hosts may ask for others. Default: false.
+    // RFC 6887 §13.1 MUST NOT (third-party): not unless an administrator has allowed it.
+    pub allows_third_party: bool,
+    /// Whether NAT-PMP is spoken. Default: true.
+    pub speaks_nat_pmp: bool,
+    /// Whether ports below 1024 may be asked for inside. Default: true.
+    pub allows_privileged: bool,
+}
+
+impl Default for PcpConfig {
+    fn default() -> Self {
+        Self {
+            // RFC 6887 §15 SHOULD (minimum): 120 seconds.
+            min_lifetime: Duration::from_secs(120),
+            // RFC 6887 §15 SHOULD (maximum): 24 hours.
+            max_lifetime: Duration::from_secs(86_400),
+            max_mappings: 16_384,
+            max_mappings_per_host: 64,
+            max_filters: 8,
+            allows_third_party: false,
+            speaks_nat_pmp: true,
+            allows_privileged: true,
+        }
+    }
+}
+
+/// Why a datagram was ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum PcpDiscard {
+    /// Too short to be answered.
+    #[error("the datagram is shorter than two octets")]
+    Short,
+    /// A response, not a request.
+    #[error("the datagram is a response")]
+    Response,
+    /// NAT-PMP from an IPv6 host, which it does not know.
+    #[error("NAT-PMP is for IPv4")]
+    Family,
+    /// Responses wait, and there is no room for another.
+    #[error("too many responses wait")]
+    Full,
+}
+
+/// A datagram to be sent, from port [`SERVER_PORT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PcpTransmit {
+    /// Where to.
+    pub destination: SocketAddr,
+}
+
+/// A mapping that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PcpMapping {
+    /// The transport protocol.
+    pub protocol: IpProtocol,
+    /// Host and port inside.
+    pub internal: SocketAddr,
+    /// Address and port outside.
+    pub external: SocketAddr,
+    /// When it ends unless it is asked for again.
+    pub expires: Instant,
+}
+
+/// What a server tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PcpEvent {
+    /// A mapping was made.
+    Mapped(PcpMapping),
+    /// A mapping was deleted, or its lifetime is over.
+    Unmapped(PcpMapping),
+}
+
+/// What a server has done since it was made. All counters wrap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct PcpStats {
+    /// Requests that were answered with success.
+    pub succeeded: u64,
+    /// Requests that were answered with an error.
+    pub refused: u64,
+    /// Datagrams that were ignored.
+    pub ignored: u64,
+    /// Requests for a mapping of another client's, by the nonce.
+    pub wrong_nonce: u64,
+    /// Mappings whose lifetime was over.
+    pub expired: u64,
+    /// Announcements that were sent.
+    pub announced: u64,
+    /// Events that nobody polled in time.
+    pub events_dropped: u64,
+}
+
+/// Protocol and end inside: what names a mapping.
+type Key = (IpProtocol, SocketAddr);
+
+#[derive(Debug, Clone)]
+struct Entry {
+    /// `None` for a mapping of NAT-PMP's, which has no nonces.
+    nonce: Option<[u8; 12]>,
+    external: SocketAddr,
+    expires: Instant,
+}
+
+/// A server of PCP and NAT-PMP, sans-IO: requests go in, responses come out.
+#[derive(Debug)]
+pub struct PcpServer {
+    config: PcpConfig,
+    /// When the mappings were last lost.
+    epoch_start: Instant,
+    entries: BTreeMap<Key, Entry>,
+    deadlines: BTreeSet<(Instant, Key)>,
+    transmits: VecDeque<(SocketAddr, PacketBuf)>,
+    events: VecDeque<PcpEvent>,
+    /// The next announcement, how many were made, and the address that is announced.
+    announcement: Option<(Instant, u32, Ipv4Addr)>,
+    stats: PcpStats,
+    now: Instant,
+}
+
+/// A refusal.
+struct Refused(ResultCode);
+
+impl From<MapFailure> for Refused {
+    fn from(failure: MapFailure) -> Self {
+        Self(failure.result_code())
+    }
+}
+
+impl PcpServer {
+    /// A server without mappings, whose epoch begins now.
+    pub const fn new(config: PcpConfig, now: Instant) -> Self {
+        Self {
+            config,
+            epoch_start: now,
+            entries: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+            announcement: None,
+            stats: PcpStats {
+                succeeded: 0,
+                refused: 0,
+                ignored: 0,
+                wrong_nonce: 0,
+                expired: 0,
+                announced: 0,
+                events_dropped: 0,
+            },
+            now,
+        }
+    }
+
+    /// What has happened since the server was made.
+    pub const fn stats(&self) -> &PcpStats {
+        &self.stats
+    }
+
+    /// All mappings that were asked for.
+    pub fn mappings(&self) -> impl Iterator<Item = PcpMapping> {
+        self.entries.iter().map(|(key, entry)| mapping(key, entry))
+    }
+
+    /// Seconds since the mappings were last lost.
+    // RFC 6887 §8.5 MUST (epoch): counted in seconds, from zero when state is lost.
+    pub fn epoch(&self) -> u32 {
+        let seconds = (self.now - self.epoch_start).as_secs();
+        u32::try_from(seconds).unwrap_or(u32::MAX)
+    }
+
+    /// Takes a datagram that came to port [`SERVER_PORT`] from `source`.
+    ///
+    /// # Errors
+    ///
+    /// [`PcpDiscard`]: it was ignored.
+    pub fn handle_input(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        payload: &[u8],
+        mapper: &mut dyn PortMapper,
+    ) -> Result<(), PcpDiscard> {
+        self.advance(now);
+        self.expire(mapper);
+        let result = self.answer(source, payload, mapper);
+        if result.is_err() {
+            self.stats.ignored = self.stats.ignored.wrapping_add(1);
+        }
+        result
+    }
+
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    fn answer(
+        &mut self,
+        source: SocketAddr,
+        payload: &[u8],
+        mapper: &mut dyn PortMapper,
+    ) -> Result<(), PcpDiscard> {
+        // RFC 6887 §8.2 MUST (short): what is shorter than two octets is dropped.
+        let [version, opcode, ..] = payload else {
+            return Err(PcpDiscard::Short);
+        };
+        // RFC 6887 §8.2 MUST (response): what has the R bit is dropped.
+        if opcode & 0x80 != 0 {
+            return Err(PcpDiscard::Response);
+        }
+        if self.transmits.len() >= MAX_TRANSMITS {
+            return Err(PcpDiscard::Full);
+        }
+        let mut out = PacketBuf::new();
+        if *version == 0 && self.config.speaks_nat_pmp {
+            let IpAddr::V4(host) = source.ip().to_canonical() else {
+                return Err(PcpDiscard::Family);
+            };
+            self.nat_pmp(host, payload, mapper).write(&mut out);
+        } else {
+            let result = match check(payload) {
+                Err(code) => Err(Refused(code)),
+                Ok(()) => self.pcp(source.ip().to_canonical(), payload, mapper),
+            };
+            match result {
+                Ok(response) => {
+                    self.stats.succeeded = self.stats.succeeded.wrapping_add(1);
+                    // What is written back was read, so it can be written.
+                    let _ = response.write(&mut out);
+                }
+                Err(Refused(code)) => {
+                    self.stats.refused = self.stats.refused.wrapping_add(1);
+                    self.refuse(&mut out, payload, code);
+                }
+            }
+        }
+        self.transmits.push_back((source, out));
+        Ok(())
+    }
+
+    /// Writes an error: the request with another header.
+    // RFC 6887 §8.3 MUST (copy): up to 1100 octets of the request, filled up to a multiple of four.
+    fn refuse(&self, out: &mut PacketBuf, payload: &[u8], code: ResultCode) {
+        let opcode = payload.get(1).copied().unwrap_or(0);
+        let (lifetime, epoch) = (code.error_lifetime(), self.epoch());
+        write_header(out, opcode, code, lifetime, epoch);
+        // RFC 6887 §9 MUST (version): the answer to another version is the header alone.
+        if code != ResultCode::UNSUPP_VERSION {
+            let end = payload.len().min(MAX_LEN);
+            let rest = payload.get(HEADER_LEN..end).unwrap_or_default();
+            out.append_slice(rest);
+            out.append(rest.len().next_multiple_of(4) - rest.len());
+        }
+    }
+
+    // --- PCP ---
+
+    fn pcp(
+        &mut self,
+        source: IpAddr,
+        payload: &[u8],
+        mapper: &mut dyn PortMapper,
+    ) -> Result<Response, Refused> {
+        let request = Request::parse(payload).map_err(|error| {
+            Refused(match error.what {
+                "PCP opcode" => ResultCode::UNSUPP_OPCODE,
+                what if what.starts_with("PCP option") => ResultCode::MALFORMED_OPTION,
+                _ => ResultCode::MALFORMED_REQUEST,
+            })
+        })?;
+        // RFC 6887 §8.3 MUST (mismatch): a client behind another translator is told so.
+        if request.client != source {
+            return Err(Refused(ResultCode::ADDRESS_MISMATCH));
+        }
+        let options = self.read_options(&request)?;
+        let host = match options.third_party {
+            Some(_) if !self.config.allows_third_party => {
+                return Err(Refused(ResultCode::UNSUPP_OPTION));
+            }
+            // RFC 6887 §13.1 MUST (self): the option with the client's own address is malformed.
+            Some(host) if host == source => return Err(Refused(ResultCode::MALFORMED_REQUEST)),
+            Some(host) => host,
+            None => source,
+        };
+        let (lifetime, body) = match request.body {
+            Body::Announce => (0, Body::Announce),
+            Body::Map(map) => self.map(host, &request, &map, &options, mapper)?,
+            Body::Peer {
+                map,
+                remote_port,
+                remote_address,
+            } => {
+                let remote = SocketAddr::new(remote_address, remote_port);
+                self.peer(host, &request, &map, remote, mapper)?
+            }
+        };
+        Ok(Response {
+            result: ResultCode::SUCCESS,
+            lifetime,
+            epoch: self.epoch(),
+            body,
+            // RFC 6887 §8.3 MUST (processed): options that were processed come back.
+            options: options.processed,
+        })
+    }
+
+    fn read_options(&self, request: &Request) -> Result<Options, Refused> {
+        let mut options = Options::default();
+        let is_map = matches!(request.body, Body::Map(_));
+        let is_announce = matches!(request.body, Body::Announce);
+        for option in &request.options {
+            match option {
+                PcpOption::ThirdParty(host) if !is_announce => {
+                    // RFC 6887 §13.1 MUST (once): more than one is malformed.
+                    if options.third_party.replace(*host).is_some() {
+                        return Err(Refused(ResultCode::MALFORMED_OPTION));
+                    }
+                }
+                PcpOption::PreferFailure if is_map => options.strict = true,
+                PcpOption::Filter(filter) if is_map => {
+                    let limit = match filter.address {
+                        IpAddr::V4(_) => 32,
+                        IpAddr::V6(_) => 128,
+                    };
+                    // In the option, the prefix of an IPv4 address counts the 96 bits in front.
+                    let prefix_len = match filter.address {
+                        IpAddr::V4(_) if filter.prefix_len > 0 => filter.prefix_len.checked_sub(96),
+                        _ => Some(filter.prefix_len),
+                    };
+                    let Some(length) = prefix_len.filter(|length| *length <= limit) else {
+                        return Err(Refused(ResultCode::MALFORMED_OPTION));
+                    };
+                    if filter.prefix_len == 0 {
+                        // RFC 6887 §13.3 MUST (zero): a prefix of zero removes all filters before.
+                        options.filters.clear();
+                    } else {
+                        let mut filter = *filter;
+                        filter.prefix_len = length;
+                        options.filters.push(filter);
+                    }
+                    if options.filters.len() > self.config.max_filters {
+                        return Err(Refused(ResultCode::EXCESSIVE_REMOTE_PEERS));
+                    }
+                }
+                PcpOption::Other { code, .. } => {
+                    let known = matches!(code.0, 1..=3);
+                    // RFC 6887 §7.3 MUST (mandatory): unknown options below 128 refuse the request,
+                    // others are ignored.
+                    if known {
+                        return Err(Refused(ResultCode::MALFORMED_OPTION));
+                    }
+                    if code.is_mandatory() {
+                        return Err(Refused(ResultCode::UNSUPP_OPTION));
+                    }
+                    continue;
+                }
+                // RFC 6887 §13 MUST (opcode): an option that is not for the opcode is malformed.
+                _ => return Err(Refused(ResultCode::MALFORMED_OPTION)),
+            }
+            options.processed.push(option.clone());
+        }
+        Ok(options)
+    }
+
+    // RFC 6887 §15 MUST (grant): the lifetime granted lies between the server's bounds.
+    fn lifetime(&self, wanted: u32) -> Duration {
+        Duration::from_secs(u64::from(wanted))
+            .max(self.config.min_lifetime)
+            .min(self.config.max_lifetime)
+    }
+
+    fn map(
+        &mut self,
+        host: IpAddr,
+        request: &Request,
+        map: &MapData,
+        options: &Options,
+        mapper: &mut dyn PortMapper,
+    ) -> Result<(u32, Body), Refused> {
+        let key = (map.protocol, SocketAddr::new(host, map.internal_port));
+        // RFC 6887 §11.1 MUST (all-protocols): protocol 0 means all, and then the port is 0 too.
+        if map.protocol.0 == 0 && map.internal_port != 0 {
+            return Err(Refused(ResultCode::MALFORMED_REQUEST));
+        }
+        let is_all = map.internal_port == 0;
+        // RFC 6887 §11.3 MUST (nonce): who does not know a mapping's nonce cannot change it.
+        if !is_all && let Some(entry) = self.entries.get(&key) {
+            if entry.nonce.is_some_and(|nonce| nonce != map.nonce) {
+                self.stats.wrong_nonce = self.stats.wrong_nonce.wrapping_add(1);
+                return Err(Refused(ResultCode::NOT_AUTHORIZED));
+            }
+        }
+        // RFC 6887 §15.1 MUST (delete): a lifetime of zero deletes, and says so with zero.
+        if request.lifetime == 0 {
+            // RFC 6887 §13.2 MUST (delete): PREFER_FAILURE is not for deletion.
+            if options.strict {
+                return Err(Refused(ResultCode::MALFORMED_OPTION));
+            }
+            let doomed: Vec<Key> = self
+                .entries
+                .iter()
+                .filter(|((protocol, internal), entry)| {
+                    internal.ip() == host
+                        && (is_all || internal.port() == map.internal_port)
+                        && (map.protocol.0 == 0 || *protocol == map.protocol)
+                        && entry.nonce.is_none_or(|nonce| nonce == map.nonce)
+                })
+                .map(|(key, _)| *key)
+                .collect();
+            for key in doomed {
+                self.remove(&key, mapper);
+            }
+            return Ok((0, Body::Map(*map)));
+        }
+        // A mapping of all ports of a host is more than a shared address can give.
+        if is_all {
+            return Err(Refused(ResultCode::UNSUPP_PROTOCOL));
+        }
+        if !self.config.allows_privileged && map.internal_port < 1_024 {
+            return Err(Refused(ResultCode::NOT_AUTHORIZED));
+        }
+        self.admit(&key)?;
+        let wanted = MapRequest {
+            protocol: map.protocol,
+            internal: key.1,
+            external_port: map.external_port,
+            external_address: Some(map.external_address).filter(|it| !is_unspecified(*it)),
+            strict: options.strict,
+            filters: options.filters.clone(),
+        };
+        // RFC 6887 §11.3 MUST (renew): a mapping that is there is renewed, with the same external end.
+        let external = mapper.map(self.now, &wanted)?;
+        let lifetime = self.lifetime(request.lifetime);
+        self.insert(key, Some(map.nonce), external, lifetime);
+        let body = Body::Map(MapData {
+            external_port: external.port(),
+            external_address: external.ip(),
+            ..*map
+        });
+        Ok((seconds(lifetime), body))
+    }
+
+    /// Whether a host may have another mapping.
+    // RFC 6887 §17.2 SHOULD: a host cannot use up the mappings of others.
+    fn admit(&self, key: &Key) -> Result<(), Refused> {
+        if self.entries.contains_key(key) {
+            return Ok(());
+        }
+        if self.entries.len() >= self.config.max_mappings {
+            return Err(Refused(ResultCode::NO_RESOURCES));
+        }
+        let host = key.1.ip();
+        let held = self.entries.keys().filter(|(_, it)| it.ip() == host);
+        if held.count() >= self.config.max_mappings_per_host {
+            return Err(Refused(ResultCode::USER_EX_QUOTA));
+        }
+        Ok(())
+    }
+
+    fn peer(
+        &mut self,
+        host: IpAddr,
+        request: &Request,
+        map: &MapData,
+        remote: SocketAddr,
+        mapper: &mut dyn PortMapper,
+    ) -> Result<(u32, Body), Refused> {
+        // RFC 6887 §12.1 MUST (fields): neither protocol nor ports are zero.
+        if map.protocol.0 == 0 || map.internal_port == 0 || remote.port() == 0 {
+            return Err(Refused(ResultCode::MALFORMED_REQUEST));
+        }
+        // RFC 6887 §12.3 MUST (zero): PEER deletes nothing: the session goes on as it would.
+        if request.lifetime == 0 {
+            return Err(Refused(ResultCode::MALFORMED_REQUEST));
+        }
+        let lifetime = self.lifetime(request.lifetime);
+        let wanted = MapRequest {
+            protocol: map.protocol,
+            internal: SocketAddr::new(host, map.internal_port),
+            external_port: map.external_port,
+            external_address: Some(map.external_address).filter(|it| !is_unspecified(*it)),
+            // RFC 6887 §12.3 MUST (strict): with a suggestion, PEER is all or nothing.
+            strict: map.external_port != 0,
+            filters: Vec::new(),
+        };
+        let until = self.now.saturating_add(lifetime);
+        let external = mapper.peer(self.now, &wanted, remote, until)?;
+        let map = MapData {
+            external_port: external.port(),
+            external_address: external.ip(),
+            ..*map
+        };
+        let body = Body::Peer {
+            map,
+            remote_port: remote.port(),
+            remote_address: remote.ip(),
+        };
+        Ok((seconds(lifetime), body))
+    }
+
+    // --- NAT-PMP ---
+
+    fn nat_pmp(
+        &mut self,
+        host: Ipv4Addr,
+        payload: &[u8],
+        mapper: &mut dyn PortMapper,
+    ) -> NatPmpResponse {
+        let opcode = payload.get(1).copied().unwrap_or(0);
+        let respond = |this: &mut Self, result: NatPmpResult, body| {
+            let counter = if result == NatPmpResult::SUCCESS {
+                &mut this.stats.succeeded
+            } else {
+                &mut this.stats.refused
+            };
+            *counter = counter.wrapping_add(1);
+            NatPmpResponse {
+                opcode,
+                result,
+                epoch: this.epoch(),
+                body,
+            }
+        };
+        // RFC 6886 §3.5 MUST (opcode): an unknown opcode is answered with result 5.
+        let Ok(request) = NatPmpRequest::parse(payload) else {
+            return respond(self, NatPmpResult::UNSUPPORTED_OPCODE, NatPmpBody::None);
+        };
+        match request {
+            // RFC 6886 §3.2 MUST: the external address.
+            NatPmpRequest::ExternalAddress => match mapper.external_address(host.into()) {
+                Some(IpAddr::V4(address)) => {
+                    let body = NatPmpBody::ExternalAddress(address);
+                    respond(self, NatPmpResult::SUCCESS, body)
+                }
+                _ => {
+                    let body = NatPmpBody::ExternalAddress(Ipv4Addr::UNSPECIFIED);
+                    respond(self, NatPmpResult::NETWORK_FAILURE, body)
+                }
+            },
+            NatPmpRequest::Map {
+                protocol,
+                internal_port,
+                external_port,
+                lifetime,
+            } => {
+                let wanted = (protocol, SocketAddr::new(host.into(), internal_port));
+                let granted = self.nat_pmp_map(wanted, external_port, lifetime, mapper);
+                let (result, external_port, lifetime) = match granted {
+                    Ok((port, lifetime)) => (NatPmpResult::SUCCESS, port, lifetime),
+                    Err(Refused(code)) => (nat_pmp_result(code), 0, 0),
+                };
+                let body = NatPmpBody::Map {
+                    internal_port,
+                    external_port,
+                    lifetime,
+                };
+                respond(self, result, body)
+            }
+        }
+    }
+
+    fn nat_pmp_map(
+        &mut self,
+        key: Key,
+        external_port: u16,
+        lifetime: u32,
+        mapper: &mut dyn PortMapper,
+    ) -> Result<(u16, u32), Refused> {
+        let (protocol, internal) = key;
+        if lifetime == 0 {
+            // RFC 6886 §3.4 MUST: a lifetime of zero deletes; with port 0, all of the protocol's.
+            let doomed: Vec<Key> = self
+                .entries
+                .iter()
+                .filter(|((it, at), entry)| {
+                    *it == protocol
+                        && at.ip() == internal.ip()
+                        && (internal.port() == 0 || at.port() == internal.port())
+                        && entry.nonce.is_none()
+                })
+                .map(|(key, _)| *key)
+                .collect();
+            for key in doomed {
+                self.remove(&key, mapper);
+            }
+            return Ok((0, 0));
+        }
+        if internal.port() == 0 || (!self.config.allows_privileged && internal.port() < 1_024) {
+            return Err(Refused(ResultCode::NOT_AUTHORIZED));
+        }
+        // A mapping that PCP has made is changed by who knows its nonce.
+        if self.entries.get(&key).is_some_and(|it| it.nonce.is_some()) {
+            self.stats.wrong_nonce = self.stats.wrong_nonce.wrapping_add(1);
+            return Err(Refused(ResultCode::NOT_AUTHORIZED));
+        }
+        self.admit(&key)?;
+        let wanted = MapRequest {
+            protocol,
+            internal,
+            external_port,
+            external_address: None,
+            strict: false,
+            filters: Vec::new(),
+        };
+        // RFC 6886 §3.3 MUST (again): the same mapping is answered with the same port.
+        let external = mapper.map(self.now, &wanted)?;
+        let lifetime = self.lifetime(lifetime);
+        self.insert(key, None, external, lifetime);
+        Ok((external.port(), seconds(lifetime)))
+    }
+
+    // --- the table ---
+
+    fn insert(
+        &mut self,
+        key: Key,
+        nonce: Option<[u8; 12]>,
+        external: SocketAddr,
+        lifetime: Duration,
+    ) {
+        let entry = Entry {
+            nonce,
+            external,
+            expires: self.now.saturating_add(lifetime),
+        };
+        let made = mapping(&key, &entry);
+        self.deadlines.insert((entry.expires, key));
+        match self.entries.insert(key, entry) {
+            Some(old) => {
+                if old.expires != made.expires {
+                    self.deadlines.remove(&(old.expires, key));
+                }
+            }
+            None => self.tell(PcpEvent::Mapped(made)),
+        }
+    }
+
+    fn remove(&mut self, key: &Key, mapper: &mut dyn PortMapper) {
+        if let Some(entry) = self.entries.remove(key) {
+            self.deadlines.remove(&(entry.expires, *key));
+            mapper.unmap(self.now, key.0, key.1, entry.external);
+            self.tell(PcpEvent::Unmapped(mapping(key, &entry)));
+        }
+    }
+
+    fn tell(&mut self, event: PcpEvent) {
+        if self.events.len() < MAX_EVENTS {
+            self.events.push_back(event);
+        } else {
+            self.stats.events_dropped = self.stats.events_dropped.wrapping_add(1);
+        }
+    }
+
+    fn expire(&mut self, mapper: &mut dyn PortMapper) {
+        while let Some((at, key)) = self.deadlines.first().copied()
+            && at <= self.now
+        {
+            self.stats.expired = self.stats.expired.wrapping_add(1);
+            self.remove(&key, mapper);
+        }
+    }
+
+    /// The translator has lost its mappings, or has another address outside: the epoch begins anew,
+    /// all mappings are forgotten, and hosts are told, ten times with growing pauses.
+    // RFC 6887 §8.5 MUST (reset): the epoch goes back to zero when mappings were lost.
+    // RFC 6886 §3.2.1 MUST: a new external address is announced to all hosts.
+    pub fn reset(&mut self, now: Instant, external: Ipv4Addr) {
+        self.advance(now);
+        self.epoch_start = self.now;
+        let lost: Vec<PcpMapping> = self.mappings().collect();
+        for mapping in lost {
+            self.tell(PcpEvent::Unmapped(mapping));
+        }
+        self.entries.clear();
+        self.deadlines.clear();
+        self.announcement = Some((self.now, 0, external));
+    }
+
+    /// Ends the mappings whose lifetime is over, and announces what is to be announced.
+    pub fn handle_timeout(&mut self, now: Instant, mapper: &mut dyn PortMapper) {
+        self.advance(now);
+        self.expire(mapper);
+        if let Some((at, made, address)) = self.announcement
+            && at <= self.now
+        {
+            self.announce(address);
+            // RFC 6886 §3.2.1 MUST (pauses): 250 ms, then twice as long each time.
+            let pause = Duration::from_millis(250 << made.min(16));
+            self.announcement = (made + 1 < ANNOUNCEMENTS)
+                .then(|| (self.now.saturating_add(pause), made + 1, address));
+        }
+    }
+
+    fn announce(&mut self, address: Ipv4Addr) {
+        let destination = SocketAddr::new(ALL_HOSTS, CLIENT_PORT);
+        let epoch = self.epoch();
+        let mut messages = Vec::new();
+        if self.config.speaks_nat_pmp {
+            let mut out = PacketBuf::new();
+            NatPmpResponse {
+                opcode: 0,
+                result: NatPmpResult::SUCCESS,
+                epoch,
+                body: NatPmpBody::ExternalAddress(address),
+            }
+            .write(&mut out);
+            messages.push(out);
+        }
+        // RFC 6887 §14.1.3 MUST: an ANNOUNCE response that nobody asked for, with the new epoch.
+        let mut out = PacketBuf::new();
+        write_header(&mut out, Opcode::ANNOUNCE.0, ResultCode::SUCCESS, 0, epoch);
+        messages.push(out);
+        for message in messages {
+            if self.transmits.len() < MAX_TRANSMITS {
+                self.transmits.push_back((destination, message));
+                self.stats.announced = self.stats.announced.wrapping_add(1);
+            }
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` when nothing waits.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let deadline = self.deadlines.first().map(|(at, _)| *at);
+        let announcement = self.announcement.map(|(at, ..)| at);
+        [deadline, announcement].into_iter().flatten().min()
+    }
+
+    /// Moves the next datagram to be sent into `out`, in place of what is there.
+    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PcpTransmit> {
+        let (destination, message) = self.transmits.pop_front()?;
+        out.clear();
+        out.append_slice(message.as_slice());
+        Some(PcpTransmit { destination })
+    }
+
+    /// What has happened, oldest first.
+    pub fn poll_event(&mut self) -> Option<PcpEvent> {
+        self.events.pop_front()
+    }
+}
+
+/// What a request's options say.
+#[derive(Debug, Default)]
+struct Options {
+    third_party: Option<IpAddr>,
+    strict: bool,
+    filters: Vec<super::wire::Filter>,
+    processed: Vec<PcpOption>,
+}
+
+/// What is wrong with a message before its opcode is looked at.
+// RFC 6887 §8.3 MUST (version): another version is told which one is spoken.
+// RFC 6887 §8.3 MUST (length): at least a header, a multiple of four, at most 1100 octets.
+fn check(payload: &[u8]) -> Result<(), ResultCode> {
+    if payload.first() != Some(&VERSION) {
+        return Err(ResultCode::UNSUPP_VERSION);
+    }
+    let length = payload.len();
+    if length < HEADER_LEN || !length.is_multiple_of(4) || length > MAX_LEN {
+        return Err(ResultCode::MALFORMED_REQUEST);
+    }
+    Ok(())
+}
+
+fn mapping(key: &Key, entry: &Entry) -> PcpMapping {
+    PcpMapping {
+        protocol: key.0,
+        internal: key.1,
+        external: entry.external,
+        expires: entry.expires,
+    }
+}
+
+fn seconds(lifetime: Duration) -> u32 {
+    u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX)
+}
+
+const fn nat_pmp_result(code: ResultCode) -> NatPmpResult {
+    match code {
+        ResultCode::NO_RESOURCES | ResultCode::USER_EX_QUOTA => NatPmpResult::OUT_OF_RESOURCES,
+        ResultCode::NETWORK_FAILURE => NatPmpResult::NETWORK_FAILURE,
+        _ => NatPmpResult::NOT_AUTHORIZED,
+    }
+}
