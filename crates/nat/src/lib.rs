@@ -29,7 +29,8 @@ pub use config::{
     UnsolicitedSyn, VirtualReassembly, WhenFull,
 };
 pub use engine::{
-    ExplicitError, ExplicitMapping, ExplicitRequest, ImportError, Nat, SessionRecord, Transmit,
+    ExplicitError, ExplicitMapping, ExplicitRequest, ImportError, Nat, RemoteFilter, SessionRecord,
+    Transmit,
 };
 pub use event::{LimitKind, NatEvent, SessionInfo};
 pub use flow::NatFlow;

@@ -7,10 +7,11 @@ use crate::mapping::{Endpoint, MappingInfo, NewMapping, PortKind, SlotKind};
 use crate::ports::Wish;
 use crate::verdict::{DropReason, bump};
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use packet_buffer::Instant;
-use packet_buffer::wire::IpProtocol;
+use packet_buffer::wire::{IpProtocol, Ipv4Prefix};
 use thiserror::Error;
 
 /// A mapping that is asked for.
@@ -61,10 +62,27 @@ pub enum ExplicitError {
     Limit,
 }
 
+/// Who may use a mapping that was asked for (RFC 6887 §13.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RemoteFilter {
+    /// Their addresses.
+    pub prefix: Ipv4Prefix,
+    /// Their port; `None` for all.
+    pub port: Option<u16>,
+}
+
+impl RemoteFilter {
+    fn lets_in(&self, sender: Endpoint) -> bool {
+        self.prefix.contains(sender.address) && self.port.is_none_or(|port| port == sender.port)
+    }
+}
+
 /// When mappings that were asked for end.
 #[derive(Default)]
 pub(super) struct Explicits {
     ends: BTreeMap<(PortKind, Endpoint), Instant>,
+    /// Who may use them, where not everyone may.
+    filters: BTreeMap<(PortKind, Endpoint), Vec<RemoteFilter>>,
     deadlines: BTreeSet<(Instant, PortKind, Endpoint)>,
 }
 
@@ -74,13 +92,25 @@ impl Explicits {
         (*deadline < Instant::MAX).then_some(*deadline)
     }
 
+    /// Whether a sender from outside may begin a session.
+    // RFC 6887 §13.3 MUST (filter): only whoever a filter names, where there are filters.
+    pub(super) fn lets_in(&self, kind: PortKind, outside: Endpoint, sender: Endpoint) -> bool {
+        let filters = self.filters.get(&(kind, outside));
+        filters.is_none_or(|filters| filters.iter().any(|filter| filter.lets_in(sender)))
+    }
+
     fn set(&mut self, kind: PortKind, outside: Endpoint, deadline: Instant) {
+        let filters = self.filters.remove(&(kind, outside));
         self.clear(kind, outside);
+        if let Some(filters) = filters {
+            self.filters.insert((kind, outside), filters);
+        }
         self.ends.insert((kind, outside), deadline);
         self.deadlines.insert((deadline, kind, outside));
     }
 
     fn clear(&mut self, kind: PortKind, outside: Endpoint) {
+        self.filters.remove(&(kind, outside));
         if let Some(deadline) = self.ends.remove(&(kind, outside)) {
             self.deadlines.remove(&(deadline, kind, outside));
         }
@@ -163,6 +193,57 @@ impl Nat {
             expires,
             is_renewed: false,
         })
+    }
+
+    /// Says who may begin sessions through a mapping that was asked for; with no filters, everyone.
+    /// Sessions that live stay. Returns whether there is such a mapping.
+    pub fn set_filters(
+        &mut self,
+        protocol: IpProtocol,
+        inside: Endpoint,
+        filters: Vec<RemoteFilter>,
+    ) -> bool {
+        let Some(kind) = PortKind::of(protocol) else {
+            return false;
+        };
+        let outside = self.mappings.by_inside(kind, inside);
+        let Some(key) = outside.map(|outside| (kind, outside)) else {
+            return false;
+        };
+        if !self.explicits.ends.contains_key(&key) {
+            return false;
+        }
+        if filters.is_empty() {
+            self.explicits.filters.remove(&key);
+        } else {
+            self.explicits.filters.insert(key, filters);
+        }
+        true
+    }
+
+    /// Who may begin sessions through a mapping that was asked for; none for everyone.
+    pub fn filters_of(&self, protocol: IpProtocol, inside: Endpoint) -> &[RemoteFilter] {
+        PortKind::of(protocol)
+            .and_then(|kind| Some((kind, self.mappings.by_inside(kind, inside)?)))
+            .and_then(|key| self.explicits.filters.get(&key))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The outside address that an inside one has, or would have for a new mapping.
+    pub fn outside_address_of(&self, inside: Ipv4Addr, protocol: IpProtocol) -> Option<Ipv4Addr> {
+        let (rule, action) = self.sharing_rule(inside, protocol)?;
+        match action {
+            Action::Napt(napt) => {
+                let members = &self.pools.get(napt.pool)?.members;
+                let pair = self.subscribers.pair(inside, napt.pool);
+                self.mappings.address(pair.or(members.first().copied())?)
+            }
+            Action::Static { outside } => {
+                let from = self.config.rules.get(usize::from(rule))?.matching.source;
+                Some(transplant(inside, from, outside))
+            }
+            _ => None,
+        }
     }
 
     /// Finds a place for a new mapping: where it is suggested, or anywhere in the pool.

@@ -34,7 +34,7 @@ use packet_buffer::wire::{IpPacket, IpProtocol, TcpFlags};
 use packet_buffer::{Instant, PacketBuf, RandomSource};
 
 pub use answers::Transmit;
-pub use explicit::{ExplicitError, ExplicitMapping, ExplicitRequest};
+pub use explicit::{ExplicitError, ExplicitMapping, ExplicitRequest, RemoteFilter};
 use open::Opened;
 pub use sync::{ImportError, SessionRecord};
 

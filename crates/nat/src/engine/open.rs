@@ -100,12 +100,12 @@ impl Nat {
             }
         };
         if let Some(target) = &target
-            && !self.permits(
+            && !(self.permits(
                 target,
                 PortKind::of(protocol),
                 wanted,
                 source.outside.address,
-            )
+            ) && self.lets_in(protocol, wanted, source.outside))
         {
             self.undo_source(now, protocol, destination, &source);
             return Err(DropReason::Filtered);
@@ -149,7 +149,9 @@ impl Nat {
                 Err(DropReason::NoMapping)
             };
         };
-        if !self.permits(&target, PortKind::of(protocol), wanted, key.source()) {
+        if !self.permits(&target, PortKind::of(protocol), wanted, key.source())
+            || !self.lets_in(protocol, wanted, Endpoint::source_of(key))
+        {
             return Err(DropReason::Filtered);
         }
         let flow = NatFlow::new(&self.config.tcp, now, packet, Side::Outside, Side::Inside)
@@ -170,6 +172,11 @@ impl Nat {
             self.met(now, key);
         }
         Ok(Opened::Forward(opened))
+    }
+
+    /// Whether the filters of a mapping that was asked for let a sender in.
+    fn lets_in(&self, protocol: IpProtocol, outside: Endpoint, sender: Endpoint) -> bool {
+        PortKind::of(protocol).is_none_or(|kind| self.explicits.lets_in(kind, outside, sender))
     }
 
     /// Enters a session into the table, and has it hold what it needs.

@@ -5,12 +5,14 @@
 //! which is what [`Nat`](crate::Nat) is. Both protocols use UDP port 5351 and are told apart by the
 //! version.
 
+mod answers;
+mod config;
 mod mapper;
+mod nat;
 pub mod nat_pmp;
 mod server;
 pub mod wire;
 
+pub use config::{PcpConfig, PcpDiscard, PcpEvent, PcpMapping, PcpStats, PcpTransmit};
 pub use mapper::{MapFailure, MapRequest, PortMapper};
-pub use server::{
-    PcpConfig, PcpDiscard, PcpEvent, PcpMapping, PcpServer, PcpStats, PcpTransmit, SERVER_PORT,
-};
+pub use server::{PcpServer, SERVER_PORT};

@@ -1,18 +1,19 @@
 //! The server (RFC 6887 §8, §11 to §14; RFC 6886 §3).
 
+use super::config::{PcpConfig, PcpDiscard, PcpEvent, PcpMapping, PcpStats, PcpTransmit};
 use super::mapper::{MapFailure, MapRequest, PortMapper};
-use super::nat_pmp::{NatPmpBody, NatPmpRequest, NatPmpResponse, NatPmpResult};
+use super::nat_pmp::{NatPmpBody, NatPmpResponse, NatPmpResult};
 use super::wire::{
     Body, HEADER_LEN, MAX_LEN, MapData, Opcode, PcpOption, Request, Response, ResultCode, VERSION,
     is_unspecified, write_header,
 };
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use packet_buffer::wire::IpProtocol;
 use packet_buffer::{Instant, PacketBuf};
-use thiserror::Error;
 
 /// The port of servers.
 pub const SERVER_PORT: u16 = 5351;
@@ -27,120 +28,32 @@ const MAX_TRANSMITS: usize = 64;
 /// Events that wait for [`PcpServer::poll_event`].
 const MAX_EVENTS: usize = 256;
 
-/// How a server is set up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PcpConfig {
-    /// The shortest lifetime that a mapping gets. Default: 2 minutes.
-    pub min_lifetime: Duration,
-    /// The longest. Default: 24 hours.
-    pub max_lifetime: Duration,
-    /// The most mappings that were asked for, of all hosts. Default: 16,384.
-    pub max_mappings: usize,
-    /// The most of one host. Default: 64.
-    pub max_mappings_per_host: usize,
-    /// The most filters of one mapping. Default: 8.
-    pub max_filters: usize,
-    /// Whether hosts may ask for others. Default: false.
-    // RFC 6887 §13.1 MUST NOT (third-party): not unless an administrator has allowed it.
-    pub allows_third_party: bool,
-    /// Whether NAT-PMP is spoken. Default: true.
-    pub speaks_nat_pmp: bool,
-    /// Whether ports below 1024 may be asked for inside. Default: true.
-    pub allows_privileged: bool,
-}
+/// Protocol and end inside: what names a mapping.
+pub(super) type Key = (IpProtocol, SocketAddr);
 
-impl Default for PcpConfig {
-    fn default() -> Self {
-        Self {
-            // RFC 6887 §15 SHOULD (minimum): 120 seconds.
-            min_lifetime: Duration::from_secs(120),
-            // RFC 6887 §15 SHOULD (maximum): 24 hours.
-            max_lifetime: Duration::from_secs(86_400),
-            max_mappings: 16_384,
-            max_mappings_per_host: 64,
-            max_filters: 8,
-            allows_third_party: false,
-            speaks_nat_pmp: true,
-            allows_privileged: true,
-        }
+/// What proves that a request is the client's that made the mapping.
+#[derive(Clone, Copy)]
+pub(super) struct Nonce([u8; 12]);
+
+impl Nonce {
+    /// Whether it is this one; takes the same time for all.
+    fn is(self, other: [u8; 12]) -> bool {
+        let pairs = self.0.into_iter().zip(other);
+        pairs.fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
     }
 }
 
-/// Why a datagram was ignored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
-#[non_exhaustive]
-pub enum PcpDiscard {
-    /// Too short to be answered.
-    #[error("the datagram is shorter than two octets")]
-    Short,
-    /// A response, not a request.
-    #[error("the datagram is a response")]
-    Response,
-    /// NAT-PMP from an IPv6 host, which it does not know.
-    #[error("NAT-PMP is for IPv4")]
-    Family,
-    /// Responses wait, and there is no room for another.
-    #[error("too many responses wait")]
-    Full,
+/// Does not show it.
+impl fmt::Debug for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Nonce")
+    }
 }
-
-/// A datagram to be sent, from port [`SERVER_PORT`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PcpTransmit {
-    /// Where to.
-    pub destination: SocketAddr,
-}
-
-/// A mapping that was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PcpMapping {
-    /// The transport protocol.
-    pub protocol: IpProtocol,
-    /// Host and port inside.
-    pub internal: SocketAddr,
-    /// Address and port outside.
-    pub external: SocketAddr,
-    /// When it ends unless it is asked for again.
-    pub expires: Instant,
-}
-
-/// What a server tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PcpEvent {
-    /// A mapping was made.
-    Mapped(PcpMapping),
-    /// A mapping was deleted, or its lifetime is over.
-    Unmapped(PcpMapping),
-}
-
-/// What a server has done since it was made. All counters wrap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct PcpStats {
-    /// Requests that were answered with success.
-    pub succeeded: u64,
-    /// Requests that were answered with an error.
-    pub refused: u64,
-    /// Datagrams that were ignored.
-    pub ignored: u64,
-    /// Requests for a mapping of another client's, by the nonce.
-    pub wrong_nonce: u64,
-    /// Mappings whose lifetime was over.
-    pub expired: u64,
-    /// Announcements that were sent.
-    pub announced: u64,
-    /// Events that nobody polled in time.
-    pub events_dropped: u64,
-}
-
-/// Protocol and end inside: what names a mapping.
-type Key = (IpProtocol, SocketAddr);
 
 #[derive(Debug, Clone)]
-struct Entry {
+pub(super) struct Entry {
     /// `None` for a mapping of NAT-PMP's, which has no nonces.
-    nonce: Option<[u8; 12]>,
+    pub(super) nonce: Option<Nonce>,
     external: SocketAddr,
     expires: Instant,
 }
@@ -148,21 +61,21 @@ struct Entry {
 /// A server of PCP and NAT-PMP, sans-IO: requests go in, responses come out.
 #[derive(Debug)]
 pub struct PcpServer {
-    config: PcpConfig,
+    pub(super) config: PcpConfig,
     /// When the mappings were last lost.
     epoch_start: Instant,
-    entries: BTreeMap<Key, Entry>,
+    pub(super) entries: BTreeMap<Key, Entry>,
     deadlines: BTreeSet<(Instant, Key)>,
     transmits: VecDeque<(SocketAddr, PacketBuf)>,
     events: VecDeque<PcpEvent>,
     /// The next announcement, how many were made, and the address that is announced.
     announcement: Option<(Instant, u32, Ipv4Addr)>,
-    stats: PcpStats,
-    now: Instant,
+    pub(super) stats: PcpStats,
+    pub(super) now: Instant,
 }
 
 /// A refusal.
-struct Refused(ResultCode);
+pub(super) struct Refused(pub(super) ResultCode);
 
 impl From<MapFailure> for Refused {
     fn from(failure: MapFailure) -> Self {
@@ -358,6 +271,7 @@ impl PcpServer {
                         return Err(Refused(ResultCode::MALFORMED_OPTION));
                     }
                 }
+                // RFC 6887 §13.2 MUST (strict): the suggested external end or none.
                 PcpOption::PreferFailure if is_map => options.strict = true,
                 PcpOption::Filter(filter) if is_map => {
                     let limit = match filter.address {
@@ -405,7 +319,7 @@ impl PcpServer {
     }
 
     // RFC 6887 §15 MUST (grant): the lifetime granted lies between the server's bounds.
-    fn lifetime(&self, wanted: u32) -> Duration {
+    pub(super) fn lifetime(&self, wanted: u32) -> Duration {
         Duration::from_secs(u64::from(wanted))
             .max(self.config.min_lifetime)
             .min(self.config.max_lifetime)
@@ -426,11 +340,12 @@ impl PcpServer {
         }
         let is_all = map.internal_port == 0;
         // RFC 6887 §11.3 MUST (nonce): who does not know a mapping's nonce cannot change it.
-        if !is_all && let Some(entry) = self.entries.get(&key) {
-            if entry.nonce.is_some_and(|nonce| nonce != map.nonce) {
-                self.stats.wrong_nonce = self.stats.wrong_nonce.wrapping_add(1);
-                return Err(Refused(ResultCode::NOT_AUTHORIZED));
-            }
+        if !is_all
+            && let Some(entry) = self.entries.get(&key)
+            && entry.nonce.is_some_and(|nonce| !nonce.is(map.nonce))
+        {
+            self.stats.wrong_nonce = self.stats.wrong_nonce.wrapping_add(1);
+            return Err(Refused(ResultCode::NOT_AUTHORIZED));
         }
         // RFC 6887 §15.1 MUST (delete): a lifetime of zero deletes, and says so with zero.
         if request.lifetime == 0 {
@@ -445,7 +360,7 @@ impl PcpServer {
                     internal.ip() == host
                         && (is_all || internal.port() == map.internal_port)
                         && (map.protocol.0 == 0 || *protocol == map.protocol)
-                        && entry.nonce.is_none_or(|nonce| nonce == map.nonce)
+                        && entry.nonce.is_none_or(|nonce| nonce.is(map.nonce))
                 })
                 .map(|(key, _)| *key)
                 .collect();
@@ -473,7 +388,7 @@ impl PcpServer {
         // RFC 6887 §11.3 MUST (renew): a mapping that is there is renewed, with the same external end.
         let external = mapper.map(self.now, &wanted)?;
         let lifetime = self.lifetime(request.lifetime);
-        self.insert(key, Some(map.nonce), external, lifetime);
+        self.insert(key, Some(Nonce(map.nonce)), external, lifetime);
         let body = Body::Map(MapData {
             external_port: external.port(),
             external_address: external.ip(),
@@ -484,7 +399,7 @@ impl PcpServer {
 
     /// Whether a host may have another mapping.
     // RFC 6887 §17.2 SHOULD: a host cannot use up the mappings of others.
-    fn admit(&self, key: &Key) -> Result<(), Refused> {
+    pub(super) fn admit(&self, key: &Key) -> Result<(), Refused> {
         if self.entries.contains_key(key) {
             return Ok(());
         }
@@ -540,123 +455,12 @@ impl PcpServer {
         Ok((seconds(lifetime), body))
     }
 
-    // --- NAT-PMP ---
-
-    fn nat_pmp(
-        &mut self,
-        host: Ipv4Addr,
-        payload: &[u8],
-        mapper: &mut dyn PortMapper,
-    ) -> NatPmpResponse {
-        let opcode = payload.get(1).copied().unwrap_or(0);
-        let respond = |this: &mut Self, result: NatPmpResult, body| {
-            let counter = if result == NatPmpResult::SUCCESS {
-                &mut this.stats.succeeded
-            } else {
-                &mut this.stats.refused
-            };
-            *counter = counter.wrapping_add(1);
-            NatPmpResponse {
-                opcode,
-                result,
-                epoch: this.epoch(),
-                body,
-            }
-        };
-        // RFC 6886 §3.5 MUST (opcode): an unknown opcode is answered with result 5.
-        let Ok(request) = NatPmpRequest::parse(payload) else {
-            return respond(self, NatPmpResult::UNSUPPORTED_OPCODE, NatPmpBody::None);
-        };
-        match request {
-            // RFC 6886 §3.2 MUST: the external address.
-            NatPmpRequest::ExternalAddress => match mapper.external_address(host.into()) {
-                Some(IpAddr::V4(address)) => {
-                    let body = NatPmpBody::ExternalAddress(address);
-                    respond(self, NatPmpResult::SUCCESS, body)
-                }
-                _ => {
-                    let body = NatPmpBody::ExternalAddress(Ipv4Addr::UNSPECIFIED);
-                    respond(self, NatPmpResult::NETWORK_FAILURE, body)
-                }
-            },
-            NatPmpRequest::Map {
-                protocol,
-                internal_port,
-                external_port,
-                lifetime,
-            } => {
-                let wanted = (protocol, SocketAddr::new(host.into(), internal_port));
-                let granted = self.nat_pmp_map(wanted, external_port, lifetime, mapper);
-                let (result, external_port, lifetime) = match granted {
-                    Ok((port, lifetime)) => (NatPmpResult::SUCCESS, port, lifetime),
-                    Err(Refused(code)) => (nat_pmp_result(code), 0, 0),
-                };
-                let body = NatPmpBody::Map {
-                    internal_port,
-                    external_port,
-                    lifetime,
-                };
-                respond(self, result, body)
-            }
-        }
-    }
-
-    fn nat_pmp_map(
-        &mut self,
-        key: Key,
-        external_port: u16,
-        lifetime: u32,
-        mapper: &mut dyn PortMapper,
-    ) -> Result<(u16, u32), Refused> {
-        let (protocol, internal) = key;
-        if lifetime == 0 {
-            // RFC 6886 §3.4 MUST: a lifetime of zero deletes; with port 0, all of the protocol's.
-            let doomed: Vec<Key> = self
-                .entries
-                .iter()
-                .filter(|((it, at), entry)| {
-                    *it == protocol
-                        && at.ip() == internal.ip()
-                        && (internal.port() == 0 || at.port() == internal.port())
-                        && entry.nonce.is_none()
-                })
-                .map(|(key, _)| *key)
-                .collect();
-            for key in doomed {
-                self.remove(&key, mapper);
-            }
-            return Ok((0, 0));
-        }
-        if internal.port() == 0 || (!self.config.allows_privileged && internal.port() < 1_024) {
-            return Err(Refused(ResultCode::NOT_AUTHORIZED));
-        }
-        // A mapping that PCP has made is changed by who knows its nonce.
-        if self.entries.get(&key).is_some_and(|it| it.nonce.is_some()) {
-            self.stats.wrong_nonce = self.stats.wrong_nonce.wrapping_add(1);
-            return Err(Refused(ResultCode::NOT_AUTHORIZED));
-        }
-        self.admit(&key)?;
-        let wanted = MapRequest {
-            protocol,
-            internal,
-            external_port,
-            external_address: None,
-            strict: false,
-            filters: Vec::new(),
-        };
-        // RFC 6886 §3.3 MUST (again): the same mapping is answered with the same port.
-        let external = mapper.map(self.now, &wanted)?;
-        let lifetime = self.lifetime(lifetime);
-        self.insert(key, None, external, lifetime);
-        Ok((external.port(), seconds(lifetime)))
-    }
-
     // --- the table ---
 
-    fn insert(
+    pub(super) fn insert(
         &mut self,
         key: Key,
-        nonce: Option<[u8; 12]>,
+        nonce: Option<Nonce>,
         external: SocketAddr,
         lifetime: Duration,
     ) {
@@ -677,7 +481,7 @@ impl PcpServer {
         }
     }
 
-    fn remove(&mut self, key: &Key, mapper: &mut dyn PortMapper) {
+    pub(super) fn remove(&mut self, key: &Key, mapper: &mut dyn PortMapper) {
         if let Some(entry) = self.entries.remove(key) {
             self.deadlines.remove(&(entry.expires, *key));
             mapper.unmap(self.now, key.0, key.1, entry.external);
@@ -813,14 +617,6 @@ fn mapping(key: &Key, entry: &Entry) -> PcpMapping {
     }
 }
 
-fn seconds(lifetime: Duration) -> u32 {
+pub(super) fn seconds(lifetime: Duration) -> u32 {
     u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX)
-}
-
-const fn nat_pmp_result(code: ResultCode) -> NatPmpResult {
-    match code {
-        ResultCode::NO_RESOURCES | ResultCode::USER_EX_QUOTA => NatPmpResult::OUT_OF_RESOURCES,
-        ResultCode::NETWORK_FAILURE => NatPmpResult::NETWORK_FAILURE,
-        _ => NatPmpResult::NOT_AUTHORIZED,
-    }
 }
