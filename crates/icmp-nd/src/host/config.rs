@@ -4,6 +4,7 @@ use crate::arp::{ArpConfig, ArpConfigError};
 use crate::generation::{GenerationConfig, GenerationConfigError};
 use crate::nd::{InterfaceConfig, InterfaceConfigError};
 use crate::pmtu;
+use crate::query::ExtendedEchoPolicy;
 use crate::reception::SourceRoutes;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -33,6 +34,9 @@ pub struct HostConfig {
     pub answer_multicast_echo: bool,
     /// Whether timestamp requests are answered (RFC 1122 §3.2.2.8). Default: true.
     pub answer_timestamp: bool,
+    /// Who may ask about the host's interface and its neighbors (extended echo, RFC 8335), which are told by
+    /// address. Default: nobody.
+    pub extended_echo: ExtendedEchoPolicy,
     /// Whether ICMP Redirects are obeyed; those of IPv6 have a switch of their own in
     /// [`nd`](Self::nd). Default: true.
     pub accept_redirects: bool,
@@ -98,6 +102,7 @@ impl HostConfig {
             answer_broadcast_echo: false,
             answer_multicast_echo: true,
             answer_timestamp: true,
+            extended_echo: ExtendedEchoPolicy::default(),
             accept_redirects: true,
             source_routes: SourceRoutes::Drop,
             dead_gateway_interval: Duration::from_secs(60),

@@ -40,6 +40,9 @@ impl Host {
             _ if message_type == Icmpv4Type::TIMESTAMP_REQUEST => {
                 self.answer_timestamp(now, ip, &message)
             }
+            _ if message_type == Icmpv4Type::EXTENDED_ECHO_REQUEST => {
+                self.answer_extended_echo(now, &IpPacket::V4(*ip), way)
+            }
             // RFC 1122 §3.2.2.9 MUST NOT (mask): a host that is no authority does not tell masks.
             // RFC 6918 §2.1: nor does any host answer the other obsolete questions.
             _ if matches!(
@@ -283,6 +286,9 @@ impl Host {
             _ if message_type.is_error() => self.icmpv6_error(now, ip, message, offset, way),
             _ if message_type == Icmpv6Type::EXTENDED_ECHO_REPLY => {
                 self.hand_up(&IpPacket::V6(*ip), IpProtocol::ICMPV6, offset, way)
+            }
+            _ if message_type == Icmpv6Type::EXTENDED_ECHO_REQUEST => {
+                self.answer_extended_echo(now, &IpPacket::V6(*ip), way)
             }
             // RFC 4443 §2.4 MUST (unknown-information): other messages of unknown types are dropped.
             _ => Err(Discard::NotAnswered(message_type.0)),

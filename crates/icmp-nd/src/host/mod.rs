@@ -48,6 +48,7 @@
 
 mod config;
 mod echo;
+mod extended_echo;
 mod icmp;
 mod machine;
 mod receive;

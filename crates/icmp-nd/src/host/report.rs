@@ -183,6 +183,8 @@ pub struct HostStats {
     pub echo_replies: u64,
     /// Timestamp requests answered.
     pub timestamp_replies: u64,
+    /// Questions about interfaces answered (RFC 8335).
+    pub extended_echo_replies: u64,
     /// Packets sent as fragments.
     pub fragmented: u64,
     /// Redirects of IPv4 obeyed.

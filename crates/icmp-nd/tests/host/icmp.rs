@@ -7,7 +7,10 @@ use crate::support::{
 use core::net::{IpAddr, Ipv4Addr};
 use icmp_nd::PacketBuf;
 use icmp_nd::host::{Rejection, SendError};
-use icmp_nd::wire::{IcmpTimestamp, Icmpv4Query, TimestampFields};
+use icmp_nd::wire::{
+    ExtendedEchoCode, ExtendedEchoReply, ExtendedEchoRequest, ExtendedEchoState, IcmpTimestamp,
+    Icmpv4Query, InterfaceAddress, InterfaceIdentification, TimestampFields,
+};
 use packet_buffer::wire::{
     ArpRepr, EtherType, HeaderOptions, Icmpv4Message, Icmpv4Repr, Icmpv6Repr, IpProtocol,
     Ipv4Packet, Ipv4Repr, Ipv6FragmentHeader, Ipv6Packet, Ipv6Repr, MacAddr, UdpRepr, icmpv4_code,
@@ -492,4 +495,82 @@ fn the_source_of_an_error() {
         matches!(&said[..], [(PEER, Said::Icmpv6 { source, .. })] if *source == global),
         "{said:?}"
     );
+}
+
+// RFC 8335 §4 MUST (discard): nobody is answered until somebody is named.
+// RFC 8335 §4 MUST (source): for each value of the L-bit.
+#[test]
+fn who_is_named_may_ask_about_the_interface_and_its_neighbors() {
+    let address = |address: &str| {
+        InterfaceIdentification::Address(InterfaceAddress::Ip(address.parse().unwrap()))
+    };
+    let request = |local, interface| {
+        let mut packet = PacketBuf::with_headroom(64);
+        ExtendedEchoRequest {
+            identifier: 5,
+            sequence_number: 6,
+            local,
+            interface,
+        }
+        .emit_v4(&mut packet)
+        .unwrap();
+        Ipv4Repr::new(HIM, ME, IpProtocol::ICMP)
+            .emit(&mut packet)
+            .unwrap();
+        frame(PEER, OWN, EtherType::IPV4, packet)
+    };
+    let mut bench = acquainted(|_| {});
+    bench.refuse(&request(true, address("192.0.2.1")), "NotAnswered");
+    assert_eq!(bench.host().stats().not_answered, 1);
+
+    let mut bench = acquainted(|config| {
+        config.extended_echo.local_sources = vec![HIM.into()];
+        config.extended_echo.by_address = true;
+    });
+    let mut ask = |local, interface| {
+        bench.sent.clear();
+        bench.take(&request(local, interface));
+        let ip = Ipv4Packet::parse(&bench.sent[0].1[14..]).unwrap();
+        assert_eq!((ip.source(), ip.destination()), (ME, HIM));
+        let message = Icmpv4Message::parse(ip.payload()).unwrap();
+        message.verify_checksum().unwrap();
+        ExtendedEchoReply::parse_v4(&message).unwrap()
+    };
+    let reply = ask(true, address("192.0.2.1"));
+    assert_eq!(reply.code, ExtendedEchoCode::NO_ERROR);
+    assert_eq!((reply.active, reply.ipv4, reply.ipv6), (true, true, true));
+    let mac = InterfaceAddress::Other {
+        family: 16_389,
+        octets: &OWN.0,
+    };
+    let reply = ask(true, InterfaceIdentification::Address(mac));
+    assert_eq!(reply.code, ExtendedEchoCode::NO_ERROR);
+    let reply = ask(true, address("192.0.2.77"));
+    assert_eq!(reply.code, ExtendedEchoCode::NO_SUCH_INTERFACE);
+    assert_eq!(bench.host().stats().extended_echo_replies, 3);
+    bench.refuse(&request(false, address("192.0.2.2")), "NotAnswered");
+
+    let mut bench = acquainted(|config| {
+        config.extended_echo.neighbor_sources = vec![HIM.into()];
+        config.extended_echo.by_address = true;
+    });
+    for (asked, code, state) in [
+        (
+            "192.0.2.2",
+            ExtendedEchoCode::NO_ERROR,
+            ExtendedEchoState::STALE,
+        ),
+        (
+            "192.0.2.77",
+            ExtendedEchoCode::NO_SUCH_TABLE_ENTRY,
+            ExtendedEchoState::RESERVED,
+        ),
+    ] {
+        bench.sent.clear();
+        bench.take(&request(false, address(asked)));
+        let ip = Ipv4Packet::parse(&bench.sent[0].1[14..]).unwrap();
+        let reply = ExtendedEchoReply::parse_v4(&Icmpv4Message::parse(ip.payload()).unwrap());
+        let reply = reply.unwrap();
+        assert_eq!((reply.code, reply.state), (code, state), "{asked}");
+    }
 }
