@@ -11,5 +11,11 @@
 
 #[path = "nat44/basics.rs"]
 mod basics;
+#[path = "nat44/filtering.rs"]
+mod filtering;
+#[path = "nat44/mapping.rs"]
+mod mapping;
 #[path = "nat44/support.rs"]
 mod support;
+#[path = "nat44/tcp.rs"]
+mod tcp;

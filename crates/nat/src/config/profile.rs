@@ -19,7 +19,7 @@ use packet_buffer::fragment::ReassemblerConfig;
 /// | hairpinning of dynamic mappings | yes | no | no |
 /// | UDP, ICMP query | 300 s, 60 s | 30 and 120 s, 30 s | 350 s |
 /// | TCP established, transitory | 7,440 s, 240 s | 432,000 s, 10 to 120 s | 350 s, 60 s, then reset |
-/// | TCP segments checked | states and resets | windows, as Linux does | states and resets |
+/// | TCP sessions begin with | a SYN | any segment | a SYN |
 /// | fragments | translated one by one | put together, cut again | UDP only |
 /// | a port rests after use | 120 s | no | no |
 /// | no port left | ICMP 3/13, event | silence | silence, event |
@@ -49,10 +49,10 @@ impl Profile {
             local: Vec::new(),
             reserved: Vec::new(),
             timers: Timers::rfc(),
-            // Windows are the end hosts' business. Resets are not: one that is not exact would
-            // take a mapping away.
+            // A reset that is not exact would take a mapping away, and an acknowledgment of what
+            // was never sent is nobody's; old segments and a window too much pass.
             tcp: TcpPolicy::LinuxCompat {
-                be_liberal: true,
+                be_liberal: false,
                 loose: false,
                 ignore_invalid_rst: false,
                 max_retrans: 3,
