@@ -9,8 +9,11 @@
 //! with the sender's own address. What they announce is [`Expected`](crate::Expected) by an
 //! [`ExpectationTable`](crate::ExpectationTable), once, for a short time.
 
+pub mod dns;
 pub mod ftp;
 mod lines;
+pub mod pptp;
+pub mod sip;
 pub mod tftp;
 
 pub use lines::{LineStream, StreamPosition};
