@@ -173,7 +173,7 @@ mod vj {
     fn segment(port: u16, number: u32) -> Vec<u8> {
         let (source, destination) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
         let mut packet = PacketBuf::with_headroom(60);
-        packet.append_slice(&[number as u8; 20]);
+        packet.append_slice(&[u8::try_from(number).unwrap(); 20]);
         let tcp = TcpRepr {
             source_port: port,
             destination_port: 80,

@@ -312,6 +312,12 @@ impl<N: Negotiation> Endpoint<N> {
         self.run(now, Event::RejectFatal, random);
     }
 
+    /// The layer is open without having been negotiated: what both ends would have agreed on is known
+    /// beforehand.
+    pub(crate) const fn assume_open(&mut self) {
+        self.state = State::Opened;
+    }
+
     /// A control packet has arrived; `information` may have padding at its end.
     ///
     /// # Errors

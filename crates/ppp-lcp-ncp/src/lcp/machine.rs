@@ -166,6 +166,12 @@ impl Lcp {
         self.settle(now);
     }
 
+    /// LCP is open with these values, which nobody has negotiated.
+    pub(crate) const fn assume_open(&mut self, ours: LcpValues, peers: LcpValues) {
+        self.endpoint.negotiation_mut().assume(ours, peers);
+        self.endpoint.assume_open();
+    }
+
     /// LCP must not stay open.
     pub fn close(&mut self, now: Instant) {
         self.endpoint.close(now, &mut *self.random);

@@ -53,6 +53,12 @@ impl LcpNegotiation {
         &self.peers
     }
 
+    /// Sets what holds in both directions, where it is not negotiated.
+    pub(super) const fn assume(&mut self, ours: LcpValues, peers: LcpValues) {
+        self.ours = ours;
+        self.peers = peers;
+    }
+
     /// What was configured.
     pub const fn config(&self) -> &LcpConfig {
         &self.config

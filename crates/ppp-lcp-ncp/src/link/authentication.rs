@@ -192,6 +192,9 @@ impl Link {
                 if let Some(keys) = keys {
                     self.take_keys(keys);
                 }
+                if role == AuthRole::Peer {
+                    self.peer_name.clone_from(&name);
+                }
                 self.push_event(LinkEvent::Authenticated { role, name });
                 let missing = match role {
                     AuthRole::Peer => &mut self.unproved.peer,
@@ -211,6 +214,7 @@ impl Link {
         if self.config.hold_network {
             self.enter(Phase::Authenticate);
             self.held = true;
+            self.push_event(LinkEvent::NetworkHeld);
         } else {
             self.begin_network(now);
         }

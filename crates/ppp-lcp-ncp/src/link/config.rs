@@ -52,7 +52,9 @@ pub struct LinkConfig {
     /// How long the network phase may last. Default: for ever.
     pub session_timeout: Option<Duration>,
     /// Whether the network phase waits for [`start_network`](super::Link::start_network) after
-    /// authentication, so that addresses can be looked up for the peer. Default: false.
+    /// authentication, so that addresses can be looked up for the peer; or for the link to join a
+    /// [`Bundle`](crate::multilink::Bundle), as links with [`LcpConfig::multilink`] have to. Default:
+    /// false.
     pub hold_network: bool,
 }
 
@@ -115,7 +117,7 @@ impl From<EndpointConfigError> for LinkConfigError {
 }
 
 impl LinkConfig {
-    pub(super) fn check(&self) -> Result<(), LinkConfigError> {
+    pub(crate) fn check(&self) -> Result<(), LinkConfigError> {
         let fail = |field, problem| {
             Err(LinkConfigError {
                 part: "link",

@@ -123,6 +123,8 @@ pub enum LinkEvent {
         /// The peer's name.
         name: Vec<u8>,
     },
+    /// The network phase waits, as [`LinkConfig::hold_network`](super::LinkConfig::hold_network) says.
+    NetworkHeld,
     /// IPv4 packets can go.
     Ipv4Up(IpcpValues),
     /// They can no longer.

@@ -15,6 +15,7 @@ use crate::lqr::LqrMonitor;
 use crate::wire::{PppPacket, PppProtocol, PppRepr};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::fmt;
 use packet_buffer::random::fork;
 use packet_buffer::{Instant, PacketBuf, RandomSource};
@@ -71,9 +72,13 @@ pub struct Link {
     pub(super) networks: Networks,
     pub(super) protection: Protection,
     pub(super) phase: Phase,
-    is_lower_layer_up: bool,
+    pub(super) is_lower_layer_up: bool,
     /// The network phase waits for the caller.
     pub(super) held: bool,
+    /// It carries a bundle's packets.
+    pub(super) in_bundle: bool,
+    /// By which the peer has authenticated itself.
+    pub(super) peer_name: Vec<u8>,
     pub(super) keys: Option<MsChapV2Keys>,
     /// Echo-Requests in a row without an answer.
     pub(super) lost_echoes: u32,
@@ -117,6 +122,8 @@ impl Link {
             phase: Phase::Dead,
             is_lower_layer_up: false,
             held: false,
+            in_bundle: false,
+            peer_name: Vec::new(),
             keys: None,
             lost_echoes: 0,
             timers: Timers::default(),
@@ -389,7 +396,7 @@ impl Link {
         }
     }
 
-    pub(super) fn reject_protocol(&mut self, protocol: PppProtocol, information: &[u8]) {
+    pub(crate) fn reject_protocol(&mut self, protocol: PppProtocol, information: &[u8]) {
         self.stats.unknown_protocol += 1;
         // LCP speaks in clear: what may have come encrypted is not quoted.
         let quoted = if self.protection.is_encrypting() {
@@ -468,6 +475,8 @@ impl Link {
 
     fn leave_network(&mut self, now: Instant) {
         self.held = false;
+        self.in_bundle = false;
+        self.peer_name.clear();
         self.timers = Timers::default();
         self.networks.end(now);
         self.protection.end(now);

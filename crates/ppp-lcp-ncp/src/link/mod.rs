@@ -11,6 +11,7 @@
 //! the caller's: HDLC-like frames on a serial line, or PPPoE.
 
 mod authentication;
+mod bundled;
 mod config;
 mod data;
 mod demand;
@@ -21,6 +22,7 @@ mod protection;
 mod quality;
 mod timers;
 
+pub use bundled::BundleIdentity;
 pub use config::{LinkConfig, LinkConfigError};
 pub use event::{
     AuthRole, CloseReason, LinkDiscard, LinkEvent, LinkStats, LinkTransmit, Phase, SendError,
