@@ -631,6 +631,31 @@ mod packets {
         assert!(next(|out| authenticator.poll_transmit(out)).is_none());
     }
 
+    // pppd counts on: its verdict has the identifier after the response's. Any other is not ours.
+    #[test]
+    fn a_verdict_may_have_the_identifier_after_the_responses() {
+        for (offset, is_taken) in [(0, true), (1, true), (2, false), (255, false)] {
+            for code in [3, 4] {
+                let mut supplicant = eap_supplicant();
+                let challenge = EapPacket::Request {
+                    identifier: 255,
+                    kind: EapType::MD5_CHALLENGE,
+                    data: b"\x04abcdbob",
+                };
+                supplicant
+                    .handle_packet(Instant::ZERO, &challenge.to_octets(), None)
+                    .unwrap();
+                supplicant.provide_secret(Instant::ZERO, Some(&Secret::from("secret")));
+                next(|out| supplicant.poll_transmit(out)).unwrap();
+                let identifier = 255_u8.wrapping_add(offset);
+                let verdict = [code, identifier, 0, 4];
+                let result = supplicant.handle_packet(Instant::ZERO, &verdict, None);
+                assert_eq!(result.is_ok(), is_taken, "{offset} {code}");
+                assert_eq!(supplicant.is_accepted(), is_taken && code == 3);
+            }
+        }
+    }
+
     // RFC 3748 §4.2 MUST (length): four octets, and no more.
     #[test]
     fn success_and_failure_have_no_data() {

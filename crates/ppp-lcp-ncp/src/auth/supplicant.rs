@@ -391,12 +391,12 @@ impl Supplicant {
             } => (identifier, kind, data),
             EapPacket::Response { .. } => return Err(AuthDiscard::WrongSide(2)),
             EapPacket::Success { identifier } => {
-                let proved = self.take_proved(now, 3, identifier)?;
+                let proved = self.take_proved(now, 3, self.of_response(identifier))?;
                 self.succeed(proved.name, None);
                 return Ok(());
             }
             EapPacket::Failure { identifier } => {
-                self.take_proved(now, 4, identifier)?;
+                self.take_proved(now, 4, self.of_response(identifier))?;
                 self.refused(&[]);
                 return Ok(());
             }
@@ -520,6 +520,16 @@ impl Supplicant {
             nt_response,
         };
         (response.to_octets(), (wanted, keys))
+    }
+
+    /// The identifier of the response that an EAP Success or Failure is for. It is its own (RFC 3748 §4.2); but pppd
+    /// gives them the number after it, as it would a new request.
+    fn of_response(&self, identifier: u8) -> u8 {
+        let before = identifier.wrapping_sub(1);
+        match &self.proved {
+            Some(proved) if proved.identifier == before => before,
+            _ => identifier,
+        }
     }
 
     fn take_proved(&mut self, now: Instant, code: u8, found: u8) -> Result<Proved, AuthDiscard> {
