@@ -18,15 +18,19 @@ use std::sync::mpsc::{Receiver, channel};
 mod bird;
 mod capture;
 mod frr;
+mod matrix;
 mod tap_host;
 mod topology;
+mod uml;
 mod usage;
 
 pub use bird::Bird;
 pub use capture::Capture;
 pub use frr::Frr;
+pub use matrix::Matrix;
 pub use tap_host::{Advertising, TapHost, expect, tool};
 pub use topology::{IpFamily, KernelRoute, LinkEnd, connect};
+pub use uml::{Lane, Nic, Uml};
 pub use usage::Usage;
 
 /// The variable that switches the interop tests on.
@@ -287,15 +291,27 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Asks it to end (SIGTERM) and does not wait: it may have more to say.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be signalled.
+    pub fn terminate(&self) -> Result<()> {
+        let id = i32::try_from(self.child.id()).context("process id")?;
+        let id = rustix::process::Pid::from_raw(id).context("process id")?;
+        Ok(rustix::process::kill_process(
+            id,
+            rustix::process::Signal::TERM,
+        )?)
+    }
+
     /// Asks it to end (SIGTERM), waits for it, and gives the rest of its output.
     ///
     /// # Errors
     ///
     /// When it cannot be signalled, or ends with a failure.
     pub fn stop(mut self) -> Result<Vec<String>> {
-        let id = i32::try_from(self.child.id()).context("process id")?;
-        let id = rustix::process::Pid::from_raw(id).context("process id")?;
-        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
+        self.terminate()?;
         let status = self.child.wait()?;
         let rest = self.lines.iter().collect();
         if !status.success() {
@@ -357,8 +373,38 @@ pub fn tshark_malformed(capture: &std::path::Path) -> Result<(usize, Vec<String>
     complaints(capture, "FALSE", MALFORMED)
 }
 
+/// Frames of a capture that a display filter of tshark's takes.
+///
+/// # Errors
+///
+/// When tshark (Debian's `tshark`) cannot be run or does not take the filter.
+pub fn captured(capture: &std::path::Path, filter: &str) -> Result<usize> {
+    let mut command = Command::new("tshark");
+    command.arg("-n").arg("-r").arg(capture);
+    // A capture that is still written may end in the middle of a frame: tshark then fails after it
+    // has printed the others.
+    let output = command.args(["-Y", filter]).output()?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if errors.contains("not a valid") {
+        bail!("{filter}: {errors}");
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).lines().count())
+}
+
 /// What no packet may be.
 const MALFORMED: &str = "_ws.malformed or _ws.expert.severity == error";
+
+/// What tshark finds malformed in a capture, whatever is in it besides: checksums of packets from a kernel are
+/// left out.
+///
+/// # Errors
+///
+/// When tshark (Debian's `tshark`) cannot be run.
+pub fn malformed(capture: &std::path::Path) -> Result<Vec<String>> {
+    let file = capture.to_str().context("the path is not UTF-8")?;
+    let text = check(Command::new("tshark").args(["-n", "-r", file, "-Y", MALFORMED]))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
 
 fn complaints(
     capture: &std::path::Path,

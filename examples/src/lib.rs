@@ -10,6 +10,7 @@
 //! | [`echo_host`] | a small host on a TUN device that answers echo requests and UDP echo |
 //! | [`live_host`] | a dual-stack host for a live link, with UDP echo and pings of its own |
 //! | [`lab`] | network namespaces and tools of Linux, for the interop tests |
+//! | [`pppd`] | a live end of a PPP link |
 //! | [`probe_net`] | sockets for `ping` and `traceroute`, and a simulated path |
 //! | [`rip_router`] | a live router for RIP and RIPng |
 //! | [`router_config`], [`router_sim`] | an IPv6 router's configuration file, and one in a simulated network |
@@ -24,6 +25,7 @@ pub mod dissect;
 pub mod echo_host;
 pub mod lab;
 pub mod live_host;
+pub mod pppd;
 pub mod probe_net;
 pub mod rip_router;
 pub mod router_config;

@@ -114,14 +114,7 @@ impl TapHost {
     ///
     /// When tshark cannot be run or does not take the filter.
     pub fn captured(&self, filter: &str) -> Result<usize> {
-        let mut command = Command::new("tshark");
-        command.arg("-n").arg("-r").arg(&self.capture);
-        // A capture that is still written may end in the middle of a frame: tshark then fails after it
-        // has printed the others.
-        let output = command.args(["-Y", filter]).output()?;
-        let errors = String::from_utf8_lossy(&output.stderr);
-        ensure!(!errors.contains("not a valid"), "{filter}: {errors}");
-        Ok(String::from_utf8_lossy(&output.stdout).lines().count())
+        super::captured(&self.capture, filter)
     }
 
     /// Waits until the capture has a frame that the filter takes.

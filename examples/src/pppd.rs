@@ -1,0 +1,22 @@
+//! An end of a PPP link that lives: a line, the machine of the `ppp-lcp-ncp` crate, and a TUN device for its packets.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`file`](mod@file), [`config`] | the configuration file, and what comes of it |
+//! | [`line`](mod@line) | serial devices, ptys and Unix sockets |
+//! | [`port`] | the machine and the framing as one, without a socket or a clock |
+//! | [`tun`] | the kernel's end |
+//! | [`report`] | events and counters, for people and as JSON |
+//! | [`run`] | the run loop |
+//! | [`simulate`] | two ends on a line in memory, without root |
+//! | [`lab`] | both ends for the interop tests |
+
+pub mod config;
+pub mod file;
+pub mod lab;
+pub mod line;
+pub mod port;
+pub mod report;
+pub mod run;
+pub mod simulate;
+pub mod tun;

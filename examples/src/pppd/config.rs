@@ -1,0 +1,301 @@
+//! What the configuration file and the command line come to.
+
+use super::file::{Accm, Ipv4File, Ipv6File, LcpFile, Method, NegotiationFile, NotAsked, PppFile};
+use super::line::LineSpec;
+use alloc::collections::BTreeMap;
+use anyhow::{Context, Result, bail, ensure};
+use core::fmt;
+use core::net::Ipv4Addr;
+use core::time::Duration;
+use ppp_lcp_ncp::auth::{AuthenticatorConfig, Secret, SupplicantConfig};
+use ppp_lcp_ncp::automaton::EndpointConfig;
+use ppp_lcp_ncp::lcp::{AuthMethod, FcsAlternatives, LcpConfig, Limits};
+use ppp_lcp_ncp::link::{AuthRole, LinkConfig};
+use ppp_lcp_ncp::ncp::{InterfaceIdentifier, IpcpConfig, Ipv6cpConfig};
+use std::path::Path;
+
+/// An end of a link, ready to run.
+#[derive(Debug)]
+pub struct Settings {
+    /// What carries it; none where it is simulated.
+    pub line: Option<LineSpec>,
+    /// The TUN device, if there is one.
+    pub tun: Option<String>,
+    /// The largest packet that the kernel is to give us.
+    pub mtu: u16,
+    /// For the machine.
+    pub link: LinkConfig,
+    /// Who can prove themselves, and how we do.
+    pub secrets: Secrets,
+}
+
+/// Secrets by name.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    our_name: Vec<u8>,
+    by_name: BTreeMap<Vec<u8>, Secret>,
+}
+
+impl Secrets {
+    /// What proves the peer by this name to us, or us to it.
+    pub fn find(&self, role: AuthRole, name: &[u8]) -> Option<&Secret> {
+        match role {
+            AuthRole::Peer => self.by_name.get(name),
+            AuthRole::Ours => self.by_name.get(&self.our_name),
+        }
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} secrets", self.by_name.len())
+    }
+}
+
+impl Settings {
+    /// Reads the file, if there is one, and puts settings of the form `table.key=value` over it.
+    ///
+    /// # Errors
+    ///
+    /// When something is not understood; the error says what and where.
+    pub fn read(path: Option<&Path>, over: &[String]) -> Result<Self> {
+        let mut text = String::new();
+        if let Some(path) = path {
+            text = std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read {}", path.display()))?;
+        }
+        let place = path.map_or_else(
+            || "the command line".to_owned(),
+            |path| path.display().to_string(),
+        );
+        Self::parse(&text, over).with_context(|| format!("in {place}"))
+    }
+
+    /// The same from the text of a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn parse(text: &str, over: &[String]) -> Result<Self> {
+        let file: PppFile = if over.is_empty() {
+            // Read at once, errors know their line.
+            toml::from_str(text)?
+        } else {
+            let mut table: toml::Table = toml::from_str(text)?;
+            for setting in over {
+                let added = toml::from_str(setting).with_context(|| setting.clone())?;
+                merge(&mut table, added);
+            }
+            table.try_into()?
+        };
+        Self::new(file)
+    }
+
+    fn new(file: PppFile) -> Result<Self> {
+        let endpoint = endpoint(&file.negotiation);
+        let name = file.auth.name.into_bytes();
+        ensure!(
+            name.len() <= 255,
+            "auth.name: at most 255 octets can be sent"
+        );
+        let mut by_name = BTreeMap::new();
+        for entry in file.secret {
+            let twice = by_name.insert(entry.name.clone().into_bytes(), entry.secret.0);
+            ensure!(
+                twice.is_none(),
+                "secret: {:?} is there more than once",
+                entry.name
+            );
+        }
+        ensure!(
+            file.auth.allow.is_empty() || by_name.contains_key(&name),
+            "auth.allow: there is no secret for our name {:?}",
+            String::from_utf8_lossy(&name)
+        );
+        let mut lcp = lcp(&file.lcp, endpoint)?;
+        lcp.require_auth = file.auth.require.into_iter().map(method).collect();
+        lcp.allow_auth = file.auth.allow.into_iter().map(method).collect();
+        let defaults = LinkConfig::default();
+        let link = LinkConfig {
+            lcp,
+            authenticator: AuthenticatorConfig {
+                name: name.clone(),
+                rechallenge: file.auth.rechallenge.map(Duration::from),
+                ..AuthenticatorConfig::default()
+            },
+            supplicant: SupplicantConfig {
+                name: name.clone(),
+                ..SupplicantConfig::default()
+            },
+            ipcp: ipcp(&file.ipv4)?,
+            ipv6cp: ipv6cp(&file.ipv6),
+            ncp: endpoint,
+            echo_interval: file.link.echo_interval.map(Duration::from),
+            echo_failures: file.link.echo_failures.unwrap_or(defaults.echo_failures),
+            idle_timeout: file.link.idle_timeout.map(Duration::from),
+            session_timeout: file.link.session_timeout.map(Duration::from),
+            ..defaults
+        };
+        Ok(Self {
+            line: file.line.as_deref().map(str::parse).transpose()?,
+            tun: file.tun.device,
+            mtu: file.tun.mtu,
+            link,
+            secrets: Secrets {
+                our_name: name,
+                by_name,
+            },
+        })
+    }
+}
+
+/// Puts the values of one table over another's.
+fn merge(table: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (table.get_mut(&key), value) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(value)) => merge(below, value),
+            (_, value) => {
+                table.insert(key, value);
+            }
+        }
+    }
+}
+
+fn endpoint(file: &NegotiationFile) -> EndpointConfig {
+    let defaults = EndpointConfig::default();
+    EndpointConfig {
+        restart_timer: file
+            .restart_timer
+            .map_or(defaults.restart_timer, Duration::from),
+        max_configure: file.max_configure.unwrap_or(defaults.max_configure),
+        max_terminate: file.max_terminate.unwrap_or(defaults.max_terminate),
+        max_failure: file.max_failure.unwrap_or(defaults.max_failure),
+        passive: file.passive,
+        ..defaults
+    }
+}
+
+fn lcp(file: &LcpFile, endpoint: EndpointConfig) -> Result<LcpConfig> {
+    let defaults = LcpConfig::default();
+    let mut fcs = FcsAlternatives(0);
+    for bits in file.fcs.as_deref().unwrap_or(&[16]) {
+        fcs.0 |= match bits {
+            16 => FcsAlternatives::FCS_16.0,
+            32 => FcsAlternatives::FCS_32.0,
+            bits => bail!("lcp.fcs: {bits} bits are neither 16 nor 32"),
+        };
+    }
+    let (pfc, acfc) = (file.pfc.unwrap_or(true), file.acfc.unwrap_or(true));
+    Ok(LcpConfig {
+        endpoint,
+        mru: file.mru.unwrap_or(defaults.mru),
+        accm: match file.accm {
+            None => defaults.accm,
+            Some(Accm::Map(map)) => Some(map),
+            Some(Accm::Not(NotAsked::None)) => None,
+        },
+        magic: file.magic.unwrap_or(defaults.magic),
+        protocol_field_compression: pfc,
+        address_and_control_field_compression: acfc,
+        fcs,
+        limits: Limits {
+            protocol_field_compression: pfc,
+            address_and_control_field_compression: acfc,
+            ..defaults.limits
+        },
+        loopback_hits: file.loopback_hits.unwrap_or(defaults.loopback_hits),
+        ..defaults
+    })
+}
+
+const fn method(method: Method) -> AuthMethod {
+    match method {
+        Method::Pap => AuthMethod::Pap,
+        Method::ChapMd5 => AuthMethod::ChapMd5,
+        Method::MsChapV2 => AuthMethod::MsChapV2,
+        Method::Eap => AuthMethod::Eap,
+    }
+}
+
+fn ipcp(file: &Ipv4File) -> Result<Option<IpcpConfig>> {
+    if !file.enabled {
+        return Ok(None);
+    }
+    Ok(Some(IpcpConfig {
+        address: file.address,
+        peer_address: file.peer_address,
+        accept_other_address: file.accept_other_address,
+        request_dns: file.request_dns,
+        give_dns: two("ipv4.dns", &file.dns)?,
+        give_nbns: two("ipv4.nbns", &file.nbns)?,
+        ..IpcpConfig::default()
+    }))
+}
+
+fn ipv6cp(file: &Ipv6File) -> Option<Ipv6cpConfig> {
+    file.enabled.then(|| Ipv6cpConfig {
+        identifier: file.identifier.map(InterfaceIdentifier),
+        peer_identifier: file.peer_identifier.map(InterfaceIdentifier),
+    })
+}
+
+fn two(field: &str, servers: &[Ipv4Addr]) -> Result<[Option<Ipv4Addr>; 2]> {
+    ensure!(servers.len() <= 2, "{field}: PPP has room for two");
+    Ok([servers.first().copied(), servers.get(1).copied()])
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn over(settings: &[&str]) -> Vec<String> {
+        settings.iter().map(|&setting| setting.to_owned()).collect()
+    }
+
+    fn error(text: &str, settings: &[&str]) -> String {
+        format!("{:#}", Settings::parse(text, &over(settings)).unwrap_err())
+    }
+
+    #[test]
+    fn nothing_at_all_is_a_configuration() {
+        let settings = Settings::parse("", &[]).unwrap();
+        assert_eq!(settings.link, LinkConfig::default());
+        assert!(settings.line.is_none() && settings.tun.is_none());
+    }
+
+    #[test]
+    fn the_command_line_is_put_over_the_file() {
+        let file = "[lcp]\nmru = 1400\nmagic = false\n[link]\necho-interval = 5";
+        let settings = over(&["lcp.mru=1300", "lcp.accm='none'", "tun.device='ppp7'"]);
+        let settings = Settings::parse(file, &settings).unwrap();
+        assert_eq!(settings.link.lcp.mru, 1300);
+        assert!(!settings.link.lcp.magic);
+        assert_eq!(settings.link.lcp.accm, None);
+        assert_eq!(settings.link.echo_interval, Some(Duration::from_secs(5)));
+        assert_eq!(settings.tun.as_deref(), Some("ppp7"));
+    }
+
+    #[test]
+    fn errors_say_what_is_wrong() {
+        assert!(error("[lcp]\nmruu = 1", &[]).contains("mruu"));
+        assert!(error("", &["lcp.fcs=[8]"]).contains("neither 16 nor 32"));
+        assert!(error("", &["auth.allow=['pap']"]).contains("no secret"));
+        assert!(error("line = 'carrier-pigeon:coo'", &[]).contains("carrier-pigeon"));
+        let twice = "[[secret]]\nname='a'\nsecret='1'\n[[secret]]\nname='a'\nsecret='2'";
+        assert!(error(twice, &[]).contains("more than once"));
+        assert!(error("ipv4.dns=['1.1.1.1','2.2.2.2','3.3.3.3']", &[]).contains("two"));
+    }
+
+    #[test]
+    fn secrets_are_found_by_name_and_never_printed() {
+        let file = "auth.name='me'\n[[secret]]\nname='me'\nsecret='hush-1'\n\
+                    [[secret]]\nname='you'\nsecret='hush-2'";
+        let settings = Settings::parse(file, &[]).unwrap();
+        assert!(settings.secrets.find(AuthRole::Ours, b"anybody").is_some());
+        assert!(settings.secrets.find(AuthRole::Peer, b"you").is_some());
+        assert!(settings.secrets.find(AuthRole::Peer, b"she").is_none());
+        assert!(!format!("{settings:?}").contains("hush"));
+    }
+}

@@ -1,0 +1,227 @@
+//! The shape of the configuration file. Everything in it may be left out.
+
+use crate::rip_router::file::Seconds;
+use core::fmt;
+use core::net::Ipv4Addr;
+use ppp_lcp_ncp::auth::Secret;
+use serde::de::{Deserialize, Deserializer};
+
+/// The whole file.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct PppFile {
+    /// What carries the link: see [`Line`](super::line::LineSpec).
+    pub line: Option<String>,
+    /// The kernel's end.
+    pub tun: TunFile,
+    /// The link itself.
+    pub link: LinkFile,
+    /// LCP.
+    pub lcp: LcpFile,
+    /// Timers and counters of all control protocols.
+    pub negotiation: NegotiationFile,
+    /// Authentication.
+    pub auth: AuthFile,
+    /// Names and what proves them.
+    pub secret: Vec<SecretFile>,
+    /// IPv4.
+    pub ipv4: Ipv4File,
+    /// IPv6.
+    pub ipv6: Ipv6File,
+}
+
+/// `[tun]`
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct TunFile {
+    /// The device; without one, packets that arrive are counted and dropped.
+    pub device: Option<String>,
+    /// The largest packet that the kernel is to give us, where the peer takes it.
+    pub mtu: u16,
+}
+
+impl Default for TunFile {
+    fn default() -> Self {
+        Self {
+            device: None,
+            mtu: 1500,
+        }
+    }
+}
+
+/// `[link]`
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct LinkFile {
+    /// Between Echo-Requests.
+    pub echo_interval: Option<Seconds>,
+    /// How many may stay without an answer.
+    pub echo_failures: Option<u32>,
+    /// Without packets, the link ends after this.
+    pub idle_timeout: Option<Seconds>,
+    /// It ends after this in any case.
+    pub session_timeout: Option<Seconds>,
+}
+
+/// `[negotiation]`
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct NegotiationFile {
+    /// Until a request is repeated.
+    pub restart_timer: Option<Seconds>,
+    /// How often, before the peer is given up.
+    pub max_configure: Option<u32>,
+    /// The same for Terminate-Requests.
+    pub max_terminate: Option<u32>,
+    /// Naks before Rejects.
+    pub max_failure: Option<u32>,
+    /// Whether to wait for the peer when it does not answer.
+    pub passive: bool,
+}
+
+/// `[lcp]`
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct LcpFile {
+    /// The largest packet that we take.
+    pub mru: Option<u16>,
+    /// Control characters that we want escaped, or `"none"` not to ask.
+    pub accm: Option<Accm>,
+    /// Whether we have a magic number.
+    pub magic: Option<bool>,
+    /// Protocol-Field-Compression, asked for and accepted.
+    pub pfc: Option<bool>,
+    /// Address-and-Control-Field-Compression, asked for and accepted.
+    pub acfc: Option<bool>,
+    /// Check sequences, 16 and 32.
+    pub fcs: Option<Vec<u8>>,
+    /// Configure-Requests of our own that come back, until the line is taken for looped.
+    pub loopback_hits: Option<u32>,
+}
+
+/// `lcp.accm`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(untagged)]
+pub enum Accm {
+    /// Bit n for character n.
+    Map(u32),
+    /// `"none"`: not asked for, so that the peer escapes all.
+    Not(NotAsked),
+}
+
+/// The word for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotAsked {
+    /// Not asked for.
+    None,
+}
+
+/// `[auth]`
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct AuthFile {
+    /// Our name.
+    pub name: String,
+    /// The peer has to prove itself, by one of these.
+    pub require: Vec<Method>,
+    /// We prove ourselves by these, when the peer wants it.
+    pub allow: Vec<Method>,
+    /// A peer that CHAP let in has to prove itself again that often.
+    pub rechallenge: Option<Seconds>,
+}
+
+/// A way to authenticate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// A password in the clear.
+    Pap,
+    /// CHAP with MD5.
+    ChapMd5,
+    /// MS-CHAP-V2.
+    MsChapV2,
+    /// EAP with MD5-Challenge.
+    Eap,
+}
+
+/// `[[secret]]`: proves a name, ours or a peer's.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SecretFile {
+    /// Whose.
+    pub name: String,
+    /// What proves it.
+    pub secret: SecretText,
+}
+
+/// A secret, which is never printed.
+pub struct SecretText(pub Secret);
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(..)")
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
+    }
+}
+
+/// `[ipv4]`
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Ipv4File {
+    /// Whether there is IPv4.
+    pub enabled: bool,
+    /// Our address; without it, the peer gives one.
+    pub address: Option<Ipv4Addr>,
+    /// The peer's; without it, the peer has one.
+    pub peer_address: Option<Ipv4Addr>,
+    /// Whether `address` gives way to one that the peer wants us to have.
+    pub accept_other_address: bool,
+    /// Whether we ask for DNS servers.
+    pub request_dns: bool,
+    /// DNS servers for the peer.
+    pub dns: Vec<Ipv4Addr>,
+    /// NetBIOS name servers for the peer.
+    pub nbns: Vec<Ipv4Addr>,
+}
+
+impl Default for Ipv4File {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            address: None,
+            peer_address: None,
+            accept_other_address: false,
+            request_dns: false,
+            dns: Vec::new(),
+            nbns: Vec::new(),
+        }
+    }
+}
+
+/// `[ipv6]`
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Ipv6File {
+    /// Whether there is IPv6.
+    pub enabled: bool,
+    /// The low half of our address; random without it.
+    pub identifier: Option<u64>,
+    /// What a peer without one is given.
+    pub peer_identifier: Option<u64>,
+}
+
+impl Default for Ipv6File {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            identifier: None,
+            peer_identifier: None,
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The run loop: waits for the line, the kernel and timers, and gives each its turn.
+
+use super::config::Settings;
+use super::line::{Got, Line};
+use super::port::Port;
+use super::report::{self, Traffic};
+use super::tun::Tun;
+use crate::rip_router::control::Wake;
+use alloc::sync::Arc;
+use anyhow::{Context, Result, bail};
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
+use packet_buffer::random::OsRandom;
+use packet_buffer::time::StdClock;
+use ppp_lcp_ncp::link::{CloseReason, LinkEvent, Phase};
+use ppp_lcp_ncp::{Instant, PacketBuf};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal as _, Write as _, stdout};
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use testkit::LinkType;
+use testkit::pcapng::PcapngWriter;
+
+/// Octets that may wait for the line; the kernel's packets wait while there are more.
+const MAX_WAITING: usize = 32 * 1024;
+/// Packets of the kernel's in one turn.
+const BATCH: usize = 32;
+/// How long the last octets may take to leave.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// How often the counters are shown.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Ends a link from elsewhere, such as a signal handler.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    asked: Arc<AtomicU32>,
+    wake: Wake,
+}
+
+impl Stop {
+    /// Makes one.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no event descriptor.
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            asked: Arc::default(),
+            wake: Wake::new()?,
+        })
+    }
+
+    /// Asks the link to end: the peer is told. Asked again, it ends at once.
+    pub fn stop(&self) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.wake.wake();
+    }
+}
+
+/// How it is told what happens.
+#[derive(Debug, Clone, Default)]
+pub struct Telling {
+    /// A line of JSON for each event, and one with the counters each second.
+    pub json: bool,
+    /// Where the packets are written, if anywhere.
+    pub capture: Option<PathBuf>,
+}
+
+/// A link that runs.
+struct Live {
+    port: Port,
+    line: Line,
+    tun: Option<Tun>,
+    clock: StdClock,
+    traffic: Traffic,
+    /// Octets for the line.
+    waiting: PacketBuf,
+    mtu: u16,
+    json: bool,
+    is_terminal: bool,
+    /// Why the link has ended.
+    closed: Option<CloseReason>,
+    was_up: bool,
+    next_status: Instant,
+}
+
+/// Runs a link until it ends or is told to.
+///
+/// # Errors
+///
+/// When it cannot start, or when the link never came up or was lost.
+pub fn run(settings: Settings, telling: &Telling, stop: &Stop) -> Result<()> {
+    let spec = settings
+        .line
+        .context("there is no line: --line, or `line = ` in the file")?;
+    let tun = settings.tun.as_deref().map(Tun::new).transpose()?;
+    let mut port = Port::new(settings.link, settings.secrets, Box::new(OsRandom))?;
+    if let Some(path) = &telling.capture {
+        port.set_tap(capture(path)?);
+    }
+    let line = Line::open(&spec)?;
+    let mut live = Live {
+        port,
+        tun,
+        clock: StdClock::new(),
+        traffic: Traffic::default(),
+        waiting: PacketBuf::new(),
+        mtu: settings.mtu,
+        json: telling.json,
+        is_terminal: stdout().is_terminal(),
+        closed: None,
+        was_up: false,
+        next_status: Instant::ZERO + EVERY,
+        line,
+    };
+    live.tell(&serde_json::json!({
+        "event": "started", "line": spec.to_string(), "other_end": live.line.other_end(),
+        "device": live.tun.as_ref().map(Tun::name),
+    }));
+    let reason = live.run(stop)?;
+    live.tell(&report::counters("stopped", &live.port, &live.traffic));
+    match reason {
+        reason if !live.was_up => bail!("the link did not come up: {reason}"),
+        CloseReason::Closed
+        | CloseReason::PeerTerminated
+        | CloseReason::IdleTimeout
+        | CloseReason::SessionTimeout => Ok(()),
+        reason => bail!("the link was lost: {reason}"),
+    }
+}
+
+/// Writes packets to a pcapng file.
+fn capture(path: &Path) -> Result<super::port::Tap> {
+    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+    let mut writer = PcapngWriter::new(BufWriter::new(file))?;
+    let interface = writer.add_interface("ppp", LinkType::PPP)?;
+    Ok(Box::new(move |now, direction, packet| {
+        let written = writer.write(interface, now, direction, "", packet);
+        if let Err(why) = written.and_then(|()| writer.flush()) {
+            tracing::warn!("the capture: {why}");
+        }
+    }))
+}
+
+impl Live {
+    fn run(&mut self, stop: &Stop) -> Result<CloseReason> {
+        let now = self.clock.now();
+        self.port.link_mut().open(now);
+        self.port.link_mut().lower_up(now);
+        let mut farewell = None;
+        loop {
+            let now = self.clock.now();
+            match (stop.asked.load(Ordering::Relaxed), self.closed.is_some()) {
+                (0, _) | (1, true) => {}
+                (1, false) => self.port.link_mut().close(now),
+                _ => return Ok(CloseReason::Closed),
+            }
+            self.port.link_mut().handle_timeout(now);
+            self.events(now)?;
+            self.port.poll_octets(now, &mut self.waiting);
+            self.flush(now)?;
+            self.events(now)?;
+            if let Some(reason) = &self.closed {
+                let end = *farewell.get_or_insert(now + FAREWELL);
+                if self.waiting.is_empty() || now >= end {
+                    return Ok(reason.clone());
+                }
+            }
+            if now >= self.next_status {
+                self.next_status = now + EVERY;
+                self.status()?;
+            }
+            self.wait(now, farewell, &stop.wake)?;
+            self.from_line()?;
+            self.from_kernel()?;
+        }
+    }
+
+    /// Sleeps until something is to be done.
+    fn wait(&self, now: Instant, end: Option<Instant>, wake: &Wake) -> Result<()> {
+        let due = [self.port.link().poll_timeout(), end, Some(self.next_status)];
+        let due = due.into_iter().flatten().min().unwrap_or(Instant::MAX);
+        let patience = Timespec::try_from((due - now).min(Duration::from_secs(3600)))?;
+        let mut line = PollFlags::IN;
+        line.set(PollFlags::OUT, !self.waiting.is_empty());
+        let mut waited = vec![
+            PollFd::new(wake, PollFlags::IN),
+            PollFd::new(&self.line, line),
+        ];
+        if let Some(tun) = self.tun.as_ref().filter(|_| self.takes_packets()) {
+            waited.push(PollFd::from_borrowed_fd(tun.as_fd(), PollFlags::IN));
+        }
+        match poll(&mut waited, Some(&patience)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(why) => return Err(why.into()),
+        }
+        if waited.first().is_some_and(|fd| !fd.revents().is_empty()) {
+            wake.clear();
+        }
+        Ok(())
+    }
+
+    fn takes_packets(&self) -> bool {
+        self.port.link().phase() == Phase::Network && self.waiting.len() < MAX_WAITING
+    }
+
+    fn from_line(&mut self) -> Result<()> {
+        let mut octets = [0; 16 * 1024];
+        let got = self.line.read(&mut octets)?;
+        let now = self.clock.now();
+        match got {
+            Got::Nothing => {}
+            Got::Hangup => self.port.link_mut().lower_down(now),
+            Got::Octets(length) => {
+                self.traffic.octets_received += length as u64;
+                let (tun, traffic) = (&self.tun, &mut self.traffic);
+                let deliver = |_, packet: &[u8]| {
+                    let taken = tun.as_ref().is_some_and(|tun| {
+                        tun.write(packet).unwrap_or_else(|why| {
+                            tracing::warn!("{why:#}");
+                            false
+                        })
+                    });
+                    traffic.kernel_refused += u64::from(!taken);
+                };
+                let discard = |why| tracing::debug!("ignored: {why}");
+                let octets = octets.get(..length).unwrap_or_default();
+                self.port.receive(now, octets, deliver, discard);
+            }
+        }
+        Ok(())
+    }
+
+    fn from_kernel(&mut self) -> Result<()> {
+        let mut packet = PacketBuf::new();
+        for _ in 0..BATCH {
+            if !self.takes_packets() {
+                break;
+            }
+            let Some(tun) = &mut self.tun else { break };
+            if !tun.read(&mut packet)? {
+                break;
+            }
+            let now = self.clock.now();
+            if let Err(why) = self.port.send(now, &mut packet, &mut self.waiting) {
+                tracing::debug!("not sent: {why}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the line what it takes.
+    fn flush(&mut self, now: Instant) -> Result<()> {
+        while !self.waiting.is_empty() {
+            match self.line.write(self.waiting.as_slice())? {
+                Got::Octets(length) => {
+                    self.traffic.octets_sent += length as u64;
+                    self.waiting.trim_front(length);
+                }
+                Got::Nothing => return Ok(()),
+                Got::Hangup => {
+                    self.waiting.clear();
+                    self.port.link_mut().lower_down(now);
+                }
+            }
+        }
+        self.waiting.clear();
+        Ok(())
+    }
+
+    fn events(&mut self, now: Instant) -> Result<()> {
+        while let Some(event) = self.port.poll_event(now) {
+            match &event {
+                LinkEvent::Phase(Phase::Network) => {
+                    self.was_up = true;
+                    self.tell(&report::event(&event));
+                    self.tell(&report::lcp(&self.port));
+                    continue;
+                }
+                LinkEvent::Ipv4Up(values) => {
+                    if let (Some(tun), Some(ours)) = (&self.tun, values.our_address) {
+                        tun.up(self.mtu())?;
+                        tun.set_ipv4(ours, values.peer_address)?;
+                    }
+                }
+                LinkEvent::Ipv6Up { ours, .. } => {
+                    if let Some(tun) = &self.tun {
+                        tun.up(self.mtu())?;
+                        tun.set_ipv6(ours.link_local())?;
+                    }
+                }
+                LinkEvent::Closed(reason) => {
+                    self.closed = Some(reason.clone());
+                    if let Some(tun) = &self.tun {
+                        tun.down()?;
+                    }
+                }
+                _ => {}
+            }
+            self.tell(&report::event(&event));
+        }
+        Ok(())
+    }
+
+    /// The octets of the largest packet to the peer.
+    fn mtu(&self) -> u16 {
+        self.mtu.min(self.port.link().lcp().peers().mru)
+    }
+
+    fn status(&self) -> Result<()> {
+        if self.json {
+            self.tell(&report::counters("status", &self.port, &self.traffic));
+        } else if self.is_terminal {
+            let mut out = stdout().lock();
+            // From the start of the line, and nothing of the last one left behind.
+            write!(
+                out,
+                "\r\x1b[K{}",
+                report::status_line(&self.port, &self.traffic)
+            )?;
+            out.flush()?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, event: &Value) {
+        let now = self.clock.now();
+        let mut out = stdout().lock();
+        // Nobody may be listening any more; the link goes on.
+        let _ = if self.json {
+            let mut event = event.clone();
+            if let Some(object) = event.as_object_mut() {
+                object.insert("at_us".to_owned(), now.as_micros().into());
+            }
+            writeln!(out, "{event}")
+        } else {
+            let clear = if self.is_terminal { "\r\x1b[K" } else { "" };
+            writeln!(out, "{clear}{now} {}", report::to_text(event))
+        };
+    }
+}
