@@ -9,7 +9,7 @@
 //! | [`report`] | events and counters, for people and as JSON |
 //! | [`run`] | the run loop |
 //! | [`simulate`] | two ends on a line in memory, without root |
-//! | [`lab`] | both ends for the interop tests |
+//! | [`lab`], [`scenario`] | both ends for the interop tests, and what they play |
 
 pub mod config;
 pub mod file;
@@ -18,5 +18,6 @@ pub mod line;
 pub mod port;
 pub mod report;
 pub mod run;
+pub mod scenario;
 pub mod simulate;
 pub mod tun;

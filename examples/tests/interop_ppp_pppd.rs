@@ -1,134 +1,16 @@
 //! The example `pppd` and the one of Debian (2.4.9) with the PPP of Linux, in a User-Mode-Linux guest: every option
 //! and way to authenticate that both have, in both roles, and what goes wrong.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
-
-use anyhow::{Context, Result, ensure};
-use core::sync::atomic::{AtomicUsize, Ordering};
-use core::time::Duration;
-use internetwork::lab::{Lane, Matrix, Namespace, Uml, at_once, interop_wanted, pause};
-use internetwork::pppd::lab::{LineMode, Ours, Pppd, SerialLine};
-use sha2::{Digest as _, Sha256};
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-
-/// Scenarios at once, each with a serial line of the guest's.
-const LANES: usize = 3;
-
-/// What pppd needs to be told in every scenario where it gives the addresses.
-const SERVER: &str = "10.9.0.1:10.9.0.2 ipv6 ::1,::2";
-/// And where it is given them.
-const CLIENT: &str = "ipv6 ::1,::2";
-/// Names and secrets that pppd knows.
-const SECRETS: [(&str, &str); 2] = [("alice", "wonderland"), ("bob", "builder")];
-
-/// Our end where we give the addresses.
-const GIVING: &str = "ipv4.address = '10.9.0.2'\nipv4.peer-address = '10.9.0.1'\n";
-
-/// What two ends of a link are told, and what comes of it.
-struct Scenario {
-    feature: String,
-    /// The peer's.
-    role: &'static str,
-    theirs: String,
-    ours: String,
-    /// The name whose secret we do not know rightly.
-    wrong: Option<&'static str>,
-    outcome: Outcome,
-}
-
-enum Outcome {
-    /// The link comes up, LCP has these values, and the log of pppd these texts; packets pass both ways.
-    Up {
-        lcp: &'static [(&'static str, &'static str)],
-        logs: Vec<&'static str>,
-        more: More,
-    },
-    /// It does not: why at our end, and the exit status of pppd.
-    Fails { reason: &'static str, status: i32 },
-}
-
-/// What is tried beyond pings.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum More {
-    Nothing,
-    /// Files both ways.
-    Bulk,
-    /// The link lasts some seconds.
-    Last,
-    /// The peer ends it.
-    PeerEnds,
-    /// Only IPv4, or only IPv6.
-    OnlyIpv4,
-    OnlyIpv6,
-}
-
-fn up(
-    feature: impl Into<String>,
-    role: &'static str,
-    theirs: impl Into<String>,
-    ours: impl Into<String>,
-    lcp: &'static [(&'static str, &'static str)],
-    logs: &'static [&'static str],
-) -> Scenario {
-    up_and(feature, role, theirs, ours, lcp, logs, More::Nothing)
-}
-
-fn up_and(
-    feature: impl Into<String>,
-    role: &'static str,
-    theirs: impl Into<String>,
-    ours: impl Into<String>,
-    lcp: &'static [(&'static str, &'static str)],
-    logs: &'static [&'static str],
-    more: More,
-) -> Scenario {
-    Scenario {
-        feature: feature.into(),
-        role,
-        theirs: theirs.into(),
-        ours: ours.into(),
-        wrong: None,
-        outcome: Outcome::Up {
-            lcp,
-            logs: logs.to_vec(),
-            more,
-        },
-    }
-}
-
-fn fails(
-    feature: impl Into<String>,
-    role: &'static str,
-    theirs: impl Into<String>,
-    ours: impl Into<String>,
-    reason: &'static str,
-    status: i32,
-) -> Scenario {
-    Scenario {
-        feature: feature.into(),
-        role,
-        theirs: theirs.into(),
-        ours: ours.into(),
-        wrong: None,
-        outcome: Outcome::Fails { reason, status },
-    }
-}
-
-/// pppd demands this way to authenticate, and no other.
-fn demand(method: &str) -> String {
-    let refused: Vec<String> = ["pap", "chap", "mschap", "mschap-v2", "eap"]
-        .iter()
-        .filter(|other| **other != method)
-        .map(|other| format!("refuse-{other}"))
-        .collect();
-    format!("auth require-{method} {} noccp {SERVER}", refused.join(" "))
-}
+use anyhow::{Result, ensure};
+use internetwork::lab::{Matrix, Uml, interop_wanted};
+use internetwork::pppd::scenario::{
+    CLIENT, GIVING, More, Outcome, SERVER, Scenario, demand, fails, play, up,
+};
 
 fn options() -> Vec<Scenario> {
     let plain = format!("noauth noccp {SERVER}");
     vec![
-        up_and(
+        up(
             "LCP with default options",
             "gives addresses",
             plain.clone(),
@@ -146,17 +28,17 @@ fn options() -> Vec<Scenario> {
                 ("/peers/fcs32", "false"),
             ],
             &["local  LL address fe80::0000:0000:0000:0001"],
-            More::Bulk,
-        ),
-        up_and(
+        )
+        .and(More::Bulk),
+        up(
             "LCP with default options",
             "takes addresses",
             format!("noauth noccp {CLIENT}"),
             GIVING,
             &[],
             &["local  IP address 10.9.0.1", "remote IP address 10.9.0.2"],
-            More::Bulk,
-        ),
+        )
+        .and(More::Bulk),
         up(
             "LCP without any option",
             "gives addresses",
@@ -281,60 +163,67 @@ fn options() -> Vec<Scenario> {
             &[],
             &["sent [IPCP ConfNak", "<ms-dns1 192.0.2.53>"],
         ),
-        up_and(
+        up(
             "IPCP alone",
             "gives addresses",
             "noauth noccp noipv6 10.9.0.1:10.9.0.2",
             "",
             &[],
             &[],
-            More::OnlyIpv4,
-        ),
-        up_and(
+        )
+        .and(More::OnlyIpv4),
+        up(
             "IPV6CP alone",
             "gives addresses",
             "noauth noccp noip ipv6 ::1,::2",
             "",
             &[],
             &[],
-            More::OnlyIpv6,
+        )
+        .and(More::OnlyIpv6),
+        up(
+            "IPV6CP: the peer gives our identifier",
+            "gives addresses",
+            plain.clone(),
+            "ipv6.identifier = 9",
+            &[],
+            &["sent [IPV6CP ConfNak"],
         ),
-        up_and(
+        up(
             "IPV6CP stays when the addresses of IPCP do not fit",
             "gives addresses",
             plain.clone(),
             "ipv4.address = '10.9.0.77'",
             &[],
             &[],
-            More::OnlyIpv6,
-        ),
-        up_and(
+        )
+        .and(More::OnlyIpv6),
+        up(
             "CCP, which we do not speak",
             "gives addresses",
             format!("noauth deflate 15 bsdcomp 15 {SERVER}"),
             "",
             &[],
             &["rcvd [LCP ProtRej"],
-            More::Nothing,
         ),
-        up_and(
+        up(
             "echo keepalive",
             "gives addresses",
             format!("{plain} lcp-echo-interval 1 lcp-echo-failure 2"),
             "link.echo-interval = 1\nlink.echo-failures = 2",
             &[],
             &["sent [LCP EchoReq", "rcvd [LCP EchoRep"],
-            More::Last,
-        ),
-        up_and(
+        )
+        .and(More::Echoes),
+        up(
             "the peer ends the link",
             "gives addresses",
             plain.clone(),
             "",
             &[],
             &[],
-            More::PeerEnds,
-        ),
+        )
+        .and(More::PeerEnds),
     ]
 }
 
@@ -350,7 +239,14 @@ fn authentication() -> Vec<Scenario> {
     for (feature, theirs, ours, log) in methods {
         let allow = format!("auth.allow = ['{ours}']");
         let require = format!("auth.require = ['{ours}']\n{GIVING}");
-        let mut server = up(feature, "authenticator", demand(theirs), &*allow, &[], &[]);
+        let mut server = up(
+            feature,
+            "authenticator",
+            format!("{} noccp", demand(theirs)),
+            &*allow,
+            &[],
+            &[],
+        );
         let mut client = up(
             feature,
             "supplicant",
@@ -365,20 +261,19 @@ fn authentication() -> Vec<Scenario> {
             }
         }
         scenarios.extend([server, client]);
-        scenarios.push(Scenario {
-            wrong: Some("alice"),
-            ..fails(
+        scenarios.push(
+            fails(
                 format!("{feature}, wrong secret"),
                 "authenticator",
-                demand(theirs),
+                format!("{} noccp", demand(theirs)),
                 &*allow,
                 "we could not prove ourselves",
                 11,
             )
-        });
-        scenarios.push(Scenario {
-            wrong: Some("bob"),
-            ..fails(
+            .with_wrong_secret("alice"),
+        );
+        scenarios.push(
+            fails(
                 format!("{feature}, wrong secret"),
                 "supplicant",
                 format!("noauth noccp {CLIENT}"),
@@ -391,14 +286,15 @@ fn authentication() -> Vec<Scenario> {
                 },
                 19,
             )
-        });
+            .with_wrong_secret("bob"),
+        );
     }
     let only_pap = "refuse-chap refuse-mschap refuse-mschap-v2 refuse-eap";
     scenarios.extend([
         up(
             "CHAP with MD5 in both directions",
             "both",
-            format!("{} remotename alice", demand("chap")),
+            format!("{} noccp remotename alice", demand("chap")),
             "auth.require = ['chap-md5']\nauth.allow = ['chap-md5']",
             &[],
             &["sent [CHAP Success", "rcvd [CHAP Success"],
@@ -411,15 +307,13 @@ fn authentication() -> Vec<Scenario> {
             &[],
             &["sent [CHAP Success", "rcvd [EAP Success"],
         ),
-        up_and(
+        up(
             "CHAP with MD5 asked again while the link is open",
             "both",
-            format!("{} remotename alice chap-interval 1", demand("chap")),
+            format!("{} noccp remotename alice chap-interval 1", demand("chap")),
             "auth.require = ['chap-md5']\nauth.allow = ['chap-md5']\nauth.rechallenge = 1",
             &[],
-            &["sent [CHAP Success", "rcvd [CHAP Success"],
-            More::Last,
-        ),
+            &["sent [CHAP Success", "rcvd [CHAP Success"],).and(More::Last),
         up(
             "the method that both have is found by Nak",
             "authenticator",
@@ -439,7 +333,7 @@ fn authentication() -> Vec<Scenario> {
         fails(
             "only PAP is offered where CHAP is demanded",
             "authenticator",
-            demand("chap"),
+            format!("{} noccp", demand("chap")),
             "auth.allow = ['pap']",
             "the peer ended the link",
             11,
@@ -455,7 +349,7 @@ fn authentication() -> Vec<Scenario> {
         fails(
             "no proof is offered where one is demanded",
             "authenticator",
-            demand("pap"),
+            format!("{} noccp", demand("pap")),
             "",
             "the peer ended the link",
             11,
@@ -464,216 +358,100 @@ fn authentication() -> Vec<Scenario> {
     scenarios
 }
 
-/// A scenario's two ends, with the line between them.
-struct Stage<'a> {
-    ours: Ours,
-    theirs: Pppd<'a>,
-    line: SerialLine,
-    lane: &'a Lane,
-    namespace: &'a Namespace,
-}
-
-impl<'a> Stage<'a> {
-    fn new(lane: &'a Lane, namespace: &'a Namespace, scenario: &Scenario) -> Result<Self> {
-        let secret = |name: &str, right: &'static str| {
-            if scenario.wrong == Some(name) {
-                "looking-glass"
-            } else {
-                right
-            }
-        };
-        let mut config = format!(
-            "{}\nauth.name = 'alice'\nnegotiation.restart-timer = 1\n",
-            scenario.ours
-        );
-        for (name, right) in SECRETS {
-            let secret = secret(name, right);
-            config.push_str(&format!(
-                "[[secret]]\nname = '{name}'\nsecret = '{secret}'\n"
-            ));
-        }
-        let line = SerialLine::new(lane)?;
-        let theirs = Pppd::start(lane, &scenario.theirs)?;
-        let ours = Ours::start(namespace, &line.spec(), &config)?;
-        Ok(Self {
-            ours,
-            theirs,
-            line,
-            lane,
-            namespace,
-        })
-    }
-
-    fn ping(&self, ipv4: bool, ipv6: bool) -> Result<()> {
-        let ping = "ping -n -c 3 -i 0.1 -W 3";
-        let ours = |arguments: &str| {
-            let line = format!("-n -c 3 -i 0.1 -W 3 {arguments}");
-            self.namespace
-                .run("ping", &line.split(' ').collect::<Vec<_>>())
-        };
-        if ipv4 {
-            // The largest that the smaller MRU of any scenario takes, and the smallest.
-            ours("10.9.0.1")?;
-            ours("-M do -s 1252 10.9.0.1")?;
-            self.lane.run(&format!("{ping} 10.9.0.2"))?;
-            self.lane.run(&format!("{ping} -M do -s 1252 10.9.0.2"))?;
-        }
-        if ipv6 {
-            ours("-6 fe80::1%ppp0")?;
-            self.lane.run(&format!("{ping} -6 fe80::2%ppp0"))?;
-        }
-        Ok(())
-    }
-
-    /// A file each way by TCP, and the same arrives.
-    fn bulk(&self) -> Result<()> {
-        const OCTETS: usize = 400_000;
-        let listener = self
-            .namespace
-            .enter(|| Ok(TcpListener::bind("10.9.0.2:5001")?))?;
-        let hex = |octets: &[u8]| hex::encode(Sha256::digest(octets));
-        let file: Vec<u8> = (0..OCTETS).map(|n| (n * n / 7 + n) as u8).collect();
-        std::thread::scope(|scope| {
-            let received = scope.spawn(|| -> Result<String> {
-                let mut received = Vec::new();
-                listener.accept()?.0.read_to_end(&mut received)?;
-                ensure!(
-                    received.len() == OCTETS,
-                    "{} octets arrived",
-                    received.len()
-                );
-                Ok(hex(&received))
-            });
-            let sent = self.lane.run(&format!(
-                "head -c {OCTETS} /dev/urandom > /tmp/file$lane; sha256sum < /tmp/file$lane; \
-                 cat /tmp/file$lane > /dev/tcp/10.9.0.2/5001"
-            ))?;
-            let received = received.join().unwrap()?;
-            ensure!(sent.starts_with(&received), "{sent} became {received}");
-            scope.spawn(|| {
-                listener
-                    .accept()
-                    .and_then(|(mut stream, _)| stream.write_all(&file))
-            });
-            let received = self.lane.run("cat < /dev/tcp/10.9.0.2/5001 | sha256sum")?;
-            ensure!(received.starts_with(&hex(&file)), "{received}");
-            Ok(())
-        })
-    }
-
-    fn play(mut self, outcome: &Outcome) -> Result<()> {
-        match outcome {
-            Outcome::Up { lcp, logs, more } => self.play_up(lcp, logs, *more),
-            Outcome::Fails { reason, status } => {
-                let closed = self.ours.event("closed", &[])?;
-                let closed = closed["reason"].as_str().unwrap();
-                let log = self.theirs.log()?;
-                ensure!(closed.starts_with(reason), "closed: {closed}; pppd:\n{log}");
-                let theirs = self.theirs.ended()?;
-                ensure!(
-                    theirs == *status,
-                    "pppd ended with {theirs}, wanted {status}:\n{log}"
-                );
-                let counters = self.ours.ended()?;
-                ensure!(counters["delivered"] == 0, "{counters}");
-                Ok(())
-            }
-        }
-    }
-
-    fn play_up(mut self, lcp: &[(&str, &str)], logs: &[&str], more: More) -> Result<()> {
-        let (ipv4, ipv6) = (more != More::OnlyIpv6, more != More::OnlyIpv4);
-        let log = |theirs: &Pppd<'_>| theirs.log().unwrap_or_default();
-        let because = |theirs: &Pppd<'_>| format!("pppd:\n{}", log(theirs));
-        self.ours
-            .event("lcp", lcp)
-            .with_context(|| because(&self.theirs))?;
-        if ipv4 {
-            let addresses = [("/address", "10.9.0.2"), ("/peer", "10.9.0.1")];
-            self.ours
-                .event("ipv4-up", &addresses)
-                .with_context(|| because(&self.theirs))?;
-            self.theirs.logs(&["remote IP address 10.9.0.2"])?;
-        }
-        if ipv6 {
-            let address = [("/peer", "fe80::1")];
-            self.ours
-                .event("ipv6-up", &address)
-                .with_context(|| because(&self.theirs))?;
-            self.theirs
-                .logs(&["remote LL address fe80::0000:0000:0000:0002"])?;
-        }
-        self.ping(ipv4, ipv6)
-            .with_context(|| because(&self.theirs))?;
-        match more {
-            More::Bulk => self.bulk().with_context(|| because(&self.theirs))?,
-            More::Last => pause(Duration::from_millis(3500)),
-            _ => {}
-        }
-        self.theirs.logs(logs)?;
-        let status = if more == More::PeerEnds {
-            let log = log(&self.theirs);
-            let status = self.theirs.stop()?;
-            self.ours
-                .event("closed", &[("/reason", "the peer ended the link")])?;
-            ensure!(status == 5, "{log}");
-            let counters = self.ours.ended()?;
-            return good(&counters);
-        } else {
-            self.ours.terminate()?;
-            self.theirs.ended()?
-        };
-        ensure!(status == 16 || status == 0, "pppd ended with {status}");
-        self.ours.event("closed", &[("/reason", "closed")])?;
-        let counters = self.ours.ended()?;
-        if more == More::Last {
-            // An answer may have been on its way.
-            ensure!(
-                counters["echo_replies"].as_u64() == counters["echo_requests"].as_u64(),
-                "{counters}"
-            );
-        }
-        good(&counters)
-    }
-}
-
-/// Nothing was lost, and nothing refused.
-fn good(counters: &serde_json::Value) -> Result<()> {
-    for counter in ["bad_frames", "wrong_phase"] {
-        ensure!(counters[counter] == 0, "{counter} in {counters}");
-    }
-    // Where a request was sent again, both have an answer, and the second comes late.
-    if counters["retransmitted"] == 0 {
-        ensure!(counters["refused"] == 0, "refused in {counters}");
-    }
-    Ok(())
-}
-
-/// Plays all scenarios, some at once; those whose feature has the words of `INTERNETWORK_SCENARIO`, when that is set.
-fn play(matrix: &Matrix, scenarios: &[Scenario]) -> Result<()> {
-    let only = std::env::var("INTERNETWORK_SCENARIO").unwrap_or_default();
-    let scenarios = scenarios.iter().filter(|it| it.feature.contains(&only));
-    let scenarios: Vec<&Scenario> = scenarios.collect();
-    let guest = Uml::boot(LANES, None)?;
-    Pppd::write_secrets(guest.lane(0)?, &SECRETS)?;
-    let next = AtomicUsize::new(0);
-    let work = |lane: &Lane| -> Result<()> {
-        let namespace = Namespace::new(&format!("ppp{}", lane.index()))?;
-        loop {
-            let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                return Ok(());
-            };
-            let result = Stage::new(lane, &namespace, scenario)
-                .and_then(|stage| stage.play(&scenario.outcome));
-            matrix.add(&scenario.feature, scenario.role, result);
-        }
-    };
-    let runs: Vec<_> = guest.lanes().iter().map(|lane| || work(lane)).collect();
-    let runs: Vec<(&str, &(dyn Fn() -> Result<()> + Sync))> = runs
-        .iter()
-        .map(|run| ("lane", run as &(dyn Fn() -> Result<()> + Sync)))
-        .collect();
-    at_once(&runs)
+/// What goes wrong with a line, and ends of links that nobody asked for.
+fn trouble() -> Vec<Scenario> {
+    let plain = format!("noauth noccp {SERVER}");
+    let echoes = "lcp-echo-interval 1 lcp-echo-failure 2";
+    let our_echoes = "link.echo-interval = 1\nlink.echo-failures = 2";
+    vec![
+        up(
+            "the carrier is lost",
+            "both",
+            format!("{plain} {echoes}"),
+            our_echoes,
+            &[],
+            &[],
+        )
+        .and(More::Cut),
+        up(
+            "the line loses everything",
+            "both",
+            format!("{plain} {echoes}"),
+            our_echoes,
+            &[],
+            &[],
+        )
+        .and(More::Silence),
+        up("the line is noisy", "both", plain.clone(), "", &[], &[])
+            .and(More::EventAndNoise("lcp", &[])),
+        up(
+            "the link is idle",
+            "notices",
+            format!("{plain} idle 6"),
+            "",
+            &[],
+            &[],
+        )
+        .and(More::Ends(
+            "the peer ended the link",
+            "Terminating connection due to lack of activity",
+        )),
+        up(
+            "the link is idle",
+            "is told",
+            plain.clone(),
+            "link.idle-timeout = 6",
+            &[],
+            &[],
+        )
+        .and(More::Ends(
+            "no packets have passed for long",
+            "LCP terminated by peer",
+        )),
+        up(
+            "the time of the session is over",
+            "notices",
+            format!("{plain} maxconnect 8"),
+            "",
+            &[],
+            &[],
+        )
+        .and(More::Ends(
+            "the peer ended the link",
+            "Connect time expired",
+        )),
+        up(
+            "the time of the session is over",
+            "is told",
+            plain.clone(),
+            "link.session-timeout = 8",
+            &[],
+            &[],
+        )
+        .and(More::Ends(
+            "the time of the session is over",
+            "LCP terminated by peer",
+        )),
+        Scenario {
+            outcome: Outcome::Looped,
+            ..up(
+                "the line is looped back",
+                "both",
+                plain.clone(),
+                "lcp.loopback-hits = 4",
+                &[],
+                &[],
+            )
+        },
+        fails(
+            "neither IPv4 nor IPv6 can be agreed on",
+            "gives addresses",
+            "noauth noccp noipv6 10.9.0.1:10.9.0.2",
+            "ipv4.address = '10.9.0.77'\nipv6.enabled = false",
+            "no network protocol is open",
+            16,
+        ),
+    ]
 }
 
 #[test]
@@ -694,4 +472,27 @@ fn every_way_to_authenticate_succeeds_and_fails_rightly() -> Result<()> {
     let matrix = Matrix::new("pppd 2.4.9, Linux 6.1: authentication");
     play(&matrix, &authentication())?;
     matrix.finish()
+}
+
+#[test]
+fn what_goes_wrong_is_noticed_at_both_ends() -> Result<()> {
+    if !interop_wanted("pppd and trouble") {
+        return Ok(());
+    }
+    let matrix = Matrix::new("pppd 2.4.9, Linux 6.1: trouble");
+    play(&matrix, &trouble())?;
+    matrix.finish()
+}
+
+/// A guest whose modules cannot be loaded is found out, and another started.
+#[test]
+fn a_bad_boot_is_repeated() -> Result<()> {
+    if !interop_wanted("a guest that boots badly") {
+        return Ok(());
+    }
+    let guest = Uml::boot_but_fail(1, None, 1)?;
+    ensure!(guest.lane(0)?.run("echo $((6 * 7))")? == "42\n");
+    let (text, status) = guest.lane(0)?.try_run("echo x; false")?;
+    ensure!((text.as_str(), status) == ("x\n", 1), "{text} {status}");
+    Ok(())
 }

@@ -1,6 +1,9 @@
 //! What the configuration file and the command line come to.
 
-use super::file::{Accm, Ipv4File, Ipv6File, LcpFile, Method, NegotiationFile, NotAsked, PppFile};
+use super::file::{
+    Accm, CcpFile, Ipv4File, Ipv6File, LcpFile, Method, MppeFile, MppeKeys, NegotiationFile,
+    NotAsked, PppFile,
+};
 use super::line::LineSpec;
 use alloc::collections::BTreeMap;
 use anyhow::{Context, Result, bail, ensure};
@@ -9,6 +12,8 @@ use core::net::Ipv4Addr;
 use core::time::Duration;
 use ppp_lcp_ncp::auth::{AuthenticatorConfig, Secret, SupplicantConfig};
 use ppp_lcp_ncp::automaton::EndpointConfig;
+use ppp_lcp_ncp::ccp::mppe::{MppeMode, MppeStrength};
+use ppp_lcp_ncp::ccp::{CcpConfig, MppeConfig};
 use ppp_lcp_ncp::lcp::{AuthMethod, FcsAlternatives, LcpConfig, Limits};
 use ppp_lcp_ncp::link::{AuthRole, LinkConfig};
 use ppp_lcp_ncp::ncp::{InterfaceIdentifier, IpcpConfig, Ipv6cpConfig};
@@ -129,6 +134,7 @@ impl Settings {
             },
             ipcp: ipcp(&file.ipv4)?,
             ipv6cp: ipv6cp(&file.ipv6),
+            ccp: ccp(&file.ccp)?,
             ncp: endpoint,
             echo_interval: file.link.echo_interval.map(Duration::from),
             echo_failures: file.link.echo_failures.unwrap_or(defaults.echo_failures),
@@ -215,6 +221,36 @@ const fn method(method: Method) -> AuthMethod {
         Method::MsChapV2 => AuthMethod::MsChapV2,
         Method::Eap => AuthMethod::Eap,
     }
+}
+
+/// None where nothing of it is wanted.
+fn ccp(file: &CcpFile) -> Result<Option<CcpConfig>> {
+    let config = CcpConfig {
+        mppe: file.mppe.as_ref().map(mppe).transpose()?,
+        deflate: file.deflate,
+        bsd_compress: file.bsd_compress,
+    };
+    Ok((config != CcpConfig::default()).then_some(config))
+}
+
+fn mppe(file: &MppeFile) -> Result<MppeConfig> {
+    let strength = |bits: &u8| {
+        Ok(match bits {
+            40 => MppeStrength::Bits40,
+            56 => MppeStrength::Bits56,
+            128 => MppeStrength::Bits128,
+            bits => bail!("ccp.mppe.bits: {bits} is none of 40, 56 and 128"),
+        })
+    };
+    Ok(MppeConfig {
+        required: file.required,
+        strengths: file.bits.iter().map(strength).collect::<Result<_>>()?,
+        mode: match file.keys {
+            MppeKeys::Stateless => MppeMode::Stateless,
+            MppeKeys::Stateful => MppeMode::Stateful,
+            MppeKeys::StatefulRekeyed => MppeMode::StatefulRekeyed,
+        },
+    })
 }
 
 fn ipcp(file: &Ipv4File) -> Result<Option<IpcpConfig>> {

@@ -24,6 +24,8 @@ pub struct PppFile {
     pub auth: AuthFile,
     /// Names and what proves them.
     pub secret: Vec<SecretFile>,
+    /// Compression and encryption.
+    pub ccp: CcpFile,
     /// IPv4.
     pub ipv4: Ipv4File,
     /// IPv6.
@@ -168,6 +170,52 @@ impl<'de> Deserialize<'de> for SecretText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
     }
+}
+
+/// `[ccp]`
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct CcpFile {
+    /// Encryption by MPPE.
+    pub mppe: Option<MppeFile>,
+    /// Deflate, with a window of 2 to the power of so many octets.
+    pub deflate: Option<u8>,
+    /// BSD Compress, with codes of at most so many bits.
+    pub bsd_compress: Option<u8>,
+}
+
+/// `[ccp.mppe]`
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct MppeFile {
+    /// Whether nothing may go in clear.
+    pub required: bool,
+    /// Bits of the keys that will do: 40, 56, 128.
+    pub bits: Vec<u8>,
+    /// When keys change.
+    pub keys: MppeKeys,
+}
+
+impl Default for MppeFile {
+    fn default() -> Self {
+        Self {
+            required: true,
+            bits: vec![128],
+            keys: MppeKeys::Stateless,
+        }
+    }
+}
+
+/// When keys of MPPE change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MppeKeys {
+    /// With each packet.
+    Stateless,
+    /// With one packet of 256.
+    Stateful,
+    /// So too, and with each reset, as Linux has it.
+    StatefulRekeyed,
 }
 
 /// `[ipv4]`

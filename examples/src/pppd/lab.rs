@@ -183,6 +183,8 @@ pub enum LineMode {
     Lose = 1,
     /// It sends them back to where they came from.
     Loop = 2,
+    /// It changes an octet of every other chunk that is longer than 24.
+    Damage = 3,
 }
 
 /// A serial line between a lane of a guest and a Unix socket, which the example connects to.
@@ -190,6 +192,7 @@ pub enum LineMode {
 pub struct SerialLine {
     path: PathBuf,
     mode: Arc<AtomicU8>,
+    damaged: Arc<AtomicU32>,
     thread: Option<std::thread::JoinHandle<Result<()>>>,
     done: UnixStream,
 }
@@ -208,15 +211,17 @@ impl SerialLine {
         let listener = UnixListener::bind(&path)?;
         let guest = UnixStream::from(lane.line().try_clone()?);
         let mode = Arc::new(AtomicU8::new(LineMode::Carry as u8));
+        let damaged = Arc::<AtomicU32>::default();
         let (done, ends) = UnixStream::pair()?;
         drain(&guest);
         let thread = std::thread::spawn({
-            let mode = Arc::clone(&mode);
-            move || carry(&listener, &guest, &ends, &mode)
+            let (mode, damaged) = (Arc::clone(&mode), Arc::clone(&damaged));
+            move || carry(&listener, &guest, &ends, &mode, &damaged)
         });
         Ok(Self {
             path,
             mode,
+            damaged,
             thread: Some(thread),
             done,
         })
@@ -232,12 +237,17 @@ impl SerialLine {
         self.mode.store(mode as u8, Ordering::Relaxed);
     }
 
-    /// Takes it away: both ends lose their carrier.
+    /// How many chunks it has damaged.
+    pub fn damaged(&self) -> u32 {
+        self.damaged.load(Ordering::Relaxed)
+    }
+
+    /// Takes it away: we lose the carrier, and the guest hears nothing more.
     ///
     /// # Errors
     ///
     /// Those of the line.
-    pub fn cut(mut self) -> Result<()> {
+    pub fn cut(&mut self) -> Result<()> {
         self.end()
     }
 
@@ -271,6 +281,7 @@ fn carry(
     guest: &UnixStream,
     ends: &UnixStream,
     mode: &AtomicU8,
+    damaged: &AtomicU32,
 ) -> Result<()> {
     let wait = |fds: &mut [PollFd<'_>]| -> Result<()> {
         match poll(
@@ -303,6 +314,9 @@ fn carry(
     // Octets on their way to the guest, and to us.
     let mut to_guest = Vec::new();
     let mut to_us = Vec::new();
+    let mut chunks = 0_u32;
+    // A guest whose line is looped goes on hearing itself when we are gone.
+    let mut is_there = true;
     loop {
         let events = |waiting: &Vec<u8>, back: &Vec<u8>| {
             let mut events = PollFlags::empty();
@@ -312,20 +326,41 @@ fn carry(
         };
         let mut fds = [
             PollFd::new(ends, PollFlags::IN),
-            PollFd::new(&ours, events(&to_us, &to_guest)),
+            PollFd::new(
+                &ours,
+                if is_there {
+                    events(&to_us, &to_guest)
+                } else {
+                    PollFlags::empty()
+                },
+            ),
             PollFd::new(guest, events(&to_guest, &to_us)),
         ];
         wait(&mut fds)?;
         if is_over(&fds) {
             return Ok(());
         }
-        let looped = mode.load(Ordering::Relaxed) == LineMode::Loop as u8;
-        let lost = mode.load(Ordering::Relaxed) == LineMode::Lose as u8;
+        let is = |wanted: LineMode| mode.load(Ordering::Relaxed) == wanted as u8;
+        let (looped, lost) = (is(LineMode::Loop), is(LineMode::Lose));
         let mut octets = [0; 16_384];
+        let mut damage = |octets: &mut [u8]| {
+            if is(LineMode::Damage)
+                && octets.len() > 24
+                && let Some(octet) = octets.get_mut(12)
+            {
+                chunks += 1;
+                if chunks.is_multiple_of(2) {
+                    *octet ^= 0x04;
+                    damaged.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        };
         match rustix::io::read(&ours, &mut octets) {
+            Ok(0) | Err(rustix::io::Errno::CONNRESET) if looped => is_there = false,
             Ok(0) | Err(rustix::io::Errno::CONNRESET) => return Ok(()),
             Ok(_) if lost => {}
             Ok(read) => {
+                damage(octets.get_mut(..read).unwrap_or_default());
                 let towards = if looped { &mut to_us } else { &mut to_guest };
                 towards.extend_from_slice(octets.get(..read).unwrap_or_default());
             }
@@ -335,6 +370,7 @@ fn carry(
             Ok(0) => bail!("the guest is gone"),
             Ok(_) if lost => {}
             Ok(read) => {
+                damage(octets.get_mut(..read).unwrap_or_default());
                 let towards = if looped { &mut to_guest } else { &mut to_us };
                 towards.extend_from_slice(octets.get(..read).unwrap_or_default());
             }
@@ -357,9 +393,6 @@ pub struct Pppd<'a> {
 }
 
 impl<'a> Pppd<'a> {
-    /// Its address, and the one that it gives us.
-    pub const ADDRESSES: [&'static str; 2] = ["10.9.0.1", "10.9.0.2"];
-
     /// Puts names and secrets where all of the guest's `pppd`s look for them; each proves a name to anybody.
     ///
     /// # Errors
@@ -422,16 +455,16 @@ impl<'a> Pppd<'a> {
         .map(drop)
     }
 
-    /// Asks it to end; its exit status.
+    /// Asks it to end, without waiting.
     ///
     /// # Errors
     ///
-    /// When it does not end.
-    pub fn stop(self) -> Result<i32> {
+    /// When it has ended.
+    pub fn terminate(&self) -> Result<()> {
         let device = self.lane.device();
         self.lane
-            .run(&format!("pkill -TERM -f '^pppd {device} '"))?;
-        self.ended()
+            .run(&format!("pkill -TERM -f '^pppd {device} '"))
+            .map(drop)
     }
 
     /// Waits until it ends of itself; its exit status.
@@ -439,7 +472,7 @@ impl<'a> Pppd<'a> {
     /// # Errors
     ///
     /// When it does not end within 20 seconds; the error holds the log.
-    pub fn ended(self) -> Result<i32> {
+    pub fn ended(&self) -> Result<i32> {
         let log = Self::log_path(self.lane);
         let mut status = None;
         wait_until(PATIENCE, || {

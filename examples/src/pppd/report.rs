@@ -3,6 +3,8 @@
 use super::port::Port;
 use core::net::Ipv4Addr;
 use ppp_lcp_ncp::auth::{ChapCode, EapCode, PapCode};
+use ppp_lcp_ncp::ccp::CcpMethod;
+use ppp_lcp_ncp::ccp::mppe::MppeStrength;
 use ppp_lcp_ncp::lcp::{FcsAlternatives, LcpValues};
 use ppp_lcp_ncp::link::{AuthRole, LinkEvent};
 use ppp_lcp_ncp::wire::{ControlPacket, PppPacket, PppProtocol};
@@ -35,6 +37,11 @@ pub fn event(event: &LinkEvent) -> Value {
             "event": "ipv6-up", "address": ours.link_local(), "peer": peers.link_local(),
         }),
         LinkEvent::Ipv6Down => json!({"event": "ipv6-down"}),
+        LinkEvent::CompressionUp { receive, send } => json!({
+            "event": "compression-up", "receive": receive.map(method),
+            "send": send.map(method),
+        }),
+        LinkEvent::CompressionDown => json!({"event": "compression-down"}),
         LinkEvent::PeerIdentification(name) => {
             json!({"event": "peer-identification", "text": text(name)})
         }
@@ -90,6 +97,11 @@ pub fn counters(event: &str, port: &Port, traffic: &Traffic) -> Value {
         "wrong_phase": link.wrong_phase,
         "refused": link.malformed + link.lcp_refused + link.auth_refused + link.ncp_refused
             + link.not_negotiated,
+        "compression_refused": link.compression_refused,
+        "compressed": port.link().ccp().map(|ccp| ccp.stats().compressed),
+        "decompressed": port.link().ccp().map(|ccp| ccp.stats().decompressed),
+        "resets_sent": port.link().ccp().map(|ccp| ccp.stats().resets_sent),
+        "resets_received": port.link().ccp().map(|ccp| ccp.stats().resets_received),
         "unknown_protocol": link.unknown_protocol,
         "echo_requests": link.echo_requests,
         "echo_replies": lcp.stats().echo_replies,
@@ -164,6 +176,28 @@ pub fn packet(octets: &[u8]) -> String {
     };
     let kind = kind.map(|kind| format!(" {kind}")).unwrap_or_default();
     format!("{protocol}{kind}, {} octets", information.len())
+}
+
+/// What packets of a direction go through.
+fn method(method: CcpMethod) -> String {
+    match method {
+        CcpMethod::Mppe { strength, mode } => {
+            let bits = match strength {
+                MppeStrength::Bits40 => 40,
+                MppeStrength::Bits56 => 56,
+                MppeStrength::Bits128 => 128,
+            };
+            let keys = if mode.is_stateless() {
+                "stateless"
+            } else {
+                "stateful"
+            };
+            format!("MPPE {bits} {keys}")
+        }
+        CcpMethod::Deflate { window_bits } => format!("Deflate {window_bits}"),
+        CcpMethod::BsdCompress { max_bits } => format!("BSD Compress {max_bits}"),
+        other => format!("{other:?}"),
+    }
 }
 
 const fn whose(role: AuthRole) -> &'static str {

@@ -173,8 +173,8 @@ impl Live {
                 self.status()?;
             }
             self.wait(now, farewell, &stop.wake)?;
-            self.from_line()?;
-            self.from_kernel()?;
+            self.take_line()?;
+            self.take_kernel()?;
         }
     }
 
@@ -206,7 +206,7 @@ impl Live {
         self.port.link().phase() == Phase::Network && self.waiting.len() < MAX_WAITING
     }
 
-    fn from_line(&mut self) -> Result<()> {
+    fn take_line(&mut self) -> Result<()> {
         let mut octets = [0; 16 * 1024];
         let got = self.line.read(&mut octets)?;
         let now = self.clock.now();
@@ -233,7 +233,7 @@ impl Live {
         Ok(())
     }
 
-    fn from_kernel(&mut self) -> Result<()> {
+    fn take_kernel(&mut self) -> Result<()> {
         let mut packet = PacketBuf::new();
         for _ in 0..BATCH {
             if !self.takes_packets() {
@@ -291,6 +291,12 @@ impl Live {
                         tun.set_ipv6(ours.link_local())?;
                     }
                 }
+                LinkEvent::CompressionUp { .. } => {
+                    // What goes in front of each packet has to fit as well.
+                    if let Some(tun) = &self.tun {
+                        tun.set_mtu(self.mtu())?;
+                    }
+                }
                 LinkEvent::Closed(reason) => {
                     self.closed = Some(reason.clone());
                     if let Some(tun) = &self.tun {
@@ -306,7 +312,8 @@ impl Live {
 
     /// The octets of the largest packet to the peer.
     fn mtu(&self) -> u16 {
-        self.mtu.min(self.port.link().lcp().peers().mru)
+        let most = u16::try_from(self.port.link().mtu()).unwrap_or(u16::MAX);
+        self.mtu.min(most)
     }
 
     fn status(&self) -> Result<()> {

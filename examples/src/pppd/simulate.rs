@@ -208,7 +208,10 @@ impl End {
     fn turn(&mut self, now: Instant, line: &mut PacketBuf) -> Result<Vec<Value>> {
         self.port.link_mut().handle_timeout(now);
         let mut octets = Vec::new();
-        while let Some((_, octet)) = self.arriving.pop_front_if(|(at, _)| *at <= now) {
+        while let Some(&(at, octet)) = self.arriving.front()
+            && at <= now
+        {
+            self.arriving.pop_front();
             octets.push(octet);
         }
         let mut packets = Vec::new();

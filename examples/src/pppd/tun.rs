@@ -54,8 +54,17 @@ impl Tun {
     ///
     /// Those of the kernel.
     pub fn up(&self, mtu: u16) -> Result<()> {
-        self.device.set_mtu(mtu)?;
+        self.set_mtu(mtu)?;
         Ok(self.device.enabled(true)?)
+    }
+
+    /// Sets the octets of the largest packet.
+    ///
+    /// # Errors
+    ///
+    /// Those of the kernel.
+    pub fn set_mtu(&self, mtu: u16) -> Result<()> {
+        Ok(self.device.set_mtu(mtu)?)
     }
 
     /// Takes the device down.

@@ -1,0 +1,147 @@
+//! The example `pppd` and the one of Debian (2.4.9) with the PPP of Linux: compression and encryption, in both roles,
+//! on lines that are noisy, and where one end does not have what the other demands.
+
+use anyhow::Result;
+use internetwork::lab::{Matrix, interop_wanted};
+use internetwork::pppd::scenario::{
+    CLIENT, GIVING, More, SERVER, Scenario, demand, fails, play, up,
+};
+
+/// A method agreed on for both directions.
+macro_rules! both {
+    ($method:literal) => {
+        &[("/receive", $method), ("/send", $method)]
+    };
+}
+
+fn compression() -> Vec<Scenario> {
+    let plain = format!("noauth {SERVER}");
+    let event = "compression-up";
+    vec![
+        up(
+            "Deflate, window of 15 bits",
+            "both",
+            format!("{plain} deflate 15 nobsdcomp"),
+            "ccp.deflate = 15",
+            &[],
+            &["Deflate (15) compression enabled"],
+        )
+        .and(More::Event(event, both!("Deflate 15"))),
+        up(
+            "Deflate, windows of 9 and 12 bits",
+            "both",
+            format!("{plain} deflate 12,9 nobsdcomp"),
+            "ccp.deflate = 12",
+            &[],
+            &["Deflate"],
+        )
+        .and(More::Event(event, &[])),
+        up(
+            "Deflate on a noisy line: resets",
+            "both",
+            format!("{plain} deflate 15 nobsdcomp"),
+            "ccp.deflate = 15",
+            &[],
+            &["CCP ResetReq", "CCP ResetAck"],
+        )
+        .and(More::EventAndNoise(event, both!("Deflate 15"))),
+        up(
+            "BSD Compress, codes of 15 bits",
+            "both",
+            format!("{plain} nodeflate bsdcomp 15"),
+            "ccp.bsd-compress = 15",
+            &[],
+            &["BSD-Compress (15) compression enabled"],
+        )
+        .and(More::Event(event, both!("BSD Compress 15"))),
+        up(
+            "BSD Compress on a noisy line: resets",
+            "both",
+            format!("{plain} nodeflate bsdcomp 12"),
+            "ccp.bsd-compress = 12",
+            &[],
+            &["BSD-Compress (12) compression enabled"],
+        )
+        .and(More::EventAndNoise(event, both!("BSD Compress 12"))),
+        up(
+            "BSD Compress is all that the peer has of Deflate and BSD Compress",
+            "both",
+            format!("{plain} nodeflate bsdcomp 12"),
+            "ccp.deflate = 15\nccp.bsd-compress = 15",
+            &[],
+            &["BSD-Compress"],
+        )
+        .and(More::Event(event, &[])),
+    ]
+}
+
+fn encryption() -> Vec<Scenario> {
+    let event = "compression-up";
+    let server = format!("{} nobsdcomp nodeflate", demand("mschap-v2"));
+    let client = format!("noauth nobsdcomp nodeflate {CLIENT}");
+    let we_prove = "auth.allow = ['ms-chap-v2']\n";
+    let they_prove = format!("auth.require = ['ms-chap-v2']\n{GIVING}");
+    let mut scenarios = Vec::new();
+    for (role, theirs, ours) in [
+        ("authenticator", &server, we_prove),
+        ("supplicant", &client, &*they_prove),
+    ] {
+        scenarios.extend([
+            up(
+                "MPPE with 128 bits, stateless",
+                role,
+                format!("{theirs} require-mppe-128"),
+                format!("{ours}ccp.mppe.bits = [128]"),
+                &[],
+                &["MPPE 128-bit stateless compression enabled"],
+            )
+            .and(More::Event(event, both!("MPPE 128 stateless"))),
+            up(
+                "MPPE with 40 bits, stateless",
+                role,
+                format!("{theirs} require-mppe-40 nomppe-128"),
+                format!("{ours}ccp.mppe.bits = [40, 56, 128]"),
+                &[],
+                &["MPPE 40-bit stateless compression enabled"],
+            )
+            .and(More::Event(event, both!("MPPE 40 stateless"))),
+            up(
+                "MPPE on a noisy line",
+                role,
+                format!("{theirs} require-mppe-128"),
+                format!("{ours}ccp.mppe.bits = [128]"),
+                &[],
+                &["MPPE 128-bit stateless compression enabled"],
+            )
+            .and(More::EventAndNoise(event, both!("MPPE 128 stateless"))),
+            fails(
+                "MPPE, which only we demand",
+                role,
+                format!("{theirs} nomppe"),
+                format!("{ours}ccp.mppe.bits = [128]"),
+                "the link has to be encrypted and is not",
+                16,
+            ),
+            fails(
+                "MPPE, which only the peer demands",
+                role,
+                format!("{theirs} require-mppe-128"),
+                ours,
+                "the peer ended the link",
+                10,
+            ),
+        ]);
+    }
+    scenarios
+}
+
+#[test]
+fn compressed_packets_pass() -> Result<()> {
+    if !interop_wanted("pppd and compression") {
+        return Ok(());
+    }
+    let matrix = Matrix::new("pppd 2.4.9, Linux 6.1: compression");
+    let scenarios: Vec<Scenario> = compression().into_iter().chain(encryption()).collect();
+    play(&matrix, &scenarios)?;
+    matrix.finish()
+}
