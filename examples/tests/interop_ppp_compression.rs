@@ -75,6 +75,55 @@ fn compression() -> Vec<Scenario> {
     ]
 }
 
+/// TCP headers (RFC 1144).
+fn headers() -> Vec<Scenario> {
+    let plain = format!("noauth noccp {SERVER}");
+    vec![
+        up(
+            "VJ header compression",
+            "both",
+            plain.clone(),
+            "ipv4.vj = true",
+            &[],
+            &["<compress VJ 0f 01>"],
+        )
+        .and(More::Event(
+            "ipv4-up",
+            &[("/vj_receive", "15"), ("/vj_send", "15")],
+        )),
+        up(
+            "VJ header compression with 4 slots to the peer, 8 to us, and every slot named",
+            "both",
+            format!("{plain} vj-max-slots 4 novjccomp"),
+            "ipv4.vj = true\nipv4.vj-slots = 8\nipv4.vj-slot-compression = false",
+            &[],
+            &["<compress VJ 03 00>", "<compress VJ 07 00>"],
+        )
+        .and(More::Event(
+            "ipv4-up",
+            &[("/vj_receive", "7"), ("/vj_send", "3")],
+        )),
+        up(
+            "VJ header compression and Deflate",
+            "both",
+            format!("noauth deflate 15 nobsdcomp {SERVER}"),
+            "ipv4.vj = true\nccp.deflate = 15",
+            &[],
+            &["<compress VJ 0f 01>", "Deflate (15) compression enabled"],
+        )
+        .and(More::Event("compression-up", both!("Deflate 15"))),
+        up(
+            "VJ header compression, which the peer refuses",
+            "both",
+            format!("{plain} novj"),
+            "ipv4.vj = true",
+            &[],
+            &["sent [IPCP ConfRej"],
+        )
+        .and(More::Bulk),
+    ]
+}
+
 fn encryption() -> Vec<Scenario> {
     let event = "compression-up";
     let server = format!("{} nobsdcomp nodeflate", demand("mschap-v2"));
@@ -141,7 +190,8 @@ fn compressed_packets_pass() -> Result<()> {
         return Ok(());
     }
     let matrix = Matrix::new("pppd 2.4.9, Linux 6.1: compression");
-    let scenarios: Vec<Scenario> = compression().into_iter().chain(encryption()).collect();
-    play(&matrix, &scenarios)?;
+    let scenarios = compression().into_iter();
+    let scenarios = scenarios.chain(encryption()).chain(headers());
+    play(&matrix, &scenarios.collect::<Vec<Scenario>>())?;
     matrix.finish()
 }

@@ -16,7 +16,7 @@ use ppp_lcp_ncp::ccp::mppe::{MppeMode, MppeStrength};
 use ppp_lcp_ncp::ccp::{CcpConfig, MppeConfig};
 use ppp_lcp_ncp::lcp::{AuthMethod, FcsAlternatives, LcpConfig, Limits};
 use ppp_lcp_ncp::link::{AuthRole, LinkConfig};
-use ppp_lcp_ncp::ncp::{InterfaceIdentifier, IpcpConfig, Ipv6cpConfig};
+use ppp_lcp_ncp::ncp::{InterfaceIdentifier, IpcpConfig, Ipv6cpConfig, VjParameters};
 use std::path::Path;
 
 /// An end of a link, ready to run.
@@ -139,6 +139,7 @@ impl Settings {
             echo_interval: file.link.echo_interval.map(Duration::from),
             echo_failures: file.link.echo_failures.unwrap_or(defaults.echo_failures),
             idle_timeout: file.link.idle_timeout.map(Duration::from),
+            close_when_poor: file.link.close_when_poor,
             session_timeout: file.link.session_timeout.map(Duration::from),
             ..defaults
         };
@@ -200,6 +201,7 @@ fn lcp(file: &LcpFile, endpoint: EndpointConfig) -> Result<LcpConfig> {
             Some(Accm::Map(map)) => Some(map),
             Some(Accm::Not(NotAsked::None)) => None,
         },
+        quality: file.quality.map(Duration::from),
         magic: file.magic.unwrap_or(defaults.magic),
         protocol_field_compression: pfc,
         address_and_control_field_compression: acfc,
@@ -262,9 +264,13 @@ fn ipcp(file: &Ipv4File) -> Result<Option<IpcpConfig>> {
         peer_address: file.peer_address,
         accept_other_address: file.accept_other_address,
         request_dns: file.request_dns,
+        request_nbns: false,
         give_dns: two("ipv4.dns", &file.dns)?,
         give_nbns: two("ipv4.nbns", &file.nbns)?,
-        ..IpcpConfig::default()
+        vj: file.vj.then(|| VjParameters {
+            max_slot_id: file.vj_slots.saturating_sub(1),
+            compress_slot_id: file.vj_slot_compression,
+        }),
     }))
 }
 

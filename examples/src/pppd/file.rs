@@ -63,6 +63,8 @@ pub struct LinkFile {
     pub idle_timeout: Option<Seconds>,
     /// It ends after this in any case.
     pub session_timeout: Option<Seconds>,
+    /// Whether it ends when too much is lost, by its quality reports.
+    pub close_when_poor: bool,
 }
 
 /// `[negotiation]`
@@ -95,6 +97,8 @@ pub struct LcpFile {
     pub pfc: Option<bool>,
     /// Address-and-Control-Field-Compression, asked for and accepted.
     pub acfc: Option<bool>,
+    /// The longest time between quality reports.
+    pub quality: Option<Seconds>,
     /// Check sequences, 16 and 32.
     pub fcs: Option<Vec<u8>>,
     /// Configure-Requests of our own that come back, until the line is taken for looped.
@@ -236,6 +240,12 @@ pub struct Ipv4File {
     pub dns: Vec<Ipv4Addr>,
     /// NetBIOS name servers for the peer.
     pub nbns: Vec<Ipv4Addr>,
+    /// Whether TCP headers are compressed, where the peer agrees.
+    pub vj: bool,
+    /// Slots for connections whose headers are compressed to us.
+    pub vj_slots: u8,
+    /// Whether the slot may be left out.
+    pub vj_slot_compression: bool,
 }
 
 impl Default for Ipv4File {
@@ -248,6 +258,9 @@ impl Default for Ipv4File {
             request_dns: false,
             dns: Vec::new(),
             nbns: Vec::new(),
+            vj: false,
+            vj_slots: 16,
+            vj_slot_compression: true,
         }
     }
 }

@@ -84,7 +84,20 @@ impl Port {
         mut deliver: impl FnMut(PppProtocol, &[u8]),
         mut discard: impl FnMut(LinkDiscard),
     ) {
-        while let Some(frame) = self.decoder.next_frame(&mut octets) {
+        loop {
+            let before = self.errors();
+            let frame = self.decoder.next_frame(&mut octets);
+            let is_frame = frame.is_some();
+            self.packet.clear();
+            self.packet.append_slice(frame.unwrap_or_default());
+            // What was lost came before the frame: header compression has to know first.
+            for _ in before..self.errors() {
+                self.link.line_error();
+            }
+            if !is_frame {
+                return;
+            }
+            let frame = self.packet.as_slice();
             if let Some(tap) = &mut self.tap {
                 tap(now, Direction::Inbound, frame);
             }
@@ -95,6 +108,12 @@ impl Port {
             }
             self.decoder.set_parameters(&self.link.receive_framing());
         }
+    }
+
+    /// Frames that came damaged.
+    const fn errors(&self) -> u64 {
+        let stats = self.decoder.stats();
+        stats.bad_fcs + stats.aborted + stats.runts + stats.oversize
     }
 
     /// Appends the frame of an IP packet to `line`; `packet` is used up.

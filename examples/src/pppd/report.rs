@@ -31,6 +31,8 @@ pub fn event(event: &LinkEvent) -> Value {
         LinkEvent::Ipv4Up(values) => json!({
             "event": "ipv4-up", "address": values.our_address, "peer": values.peer_address,
             "dns": servers(&values.dns), "nbns": servers(&values.nbns),
+            "vj_receive": values.vj_receive.map(|vj| vj.max_slot_id),
+            "vj_send": values.vj_send.map(|vj| vj.max_slot_id),
         }),
         LinkEvent::Ipv4Down => json!({"event": "ipv4-down"}),
         LinkEvent::Ipv6Up { ours, peers } => json!({
@@ -42,6 +44,13 @@ pub fn event(event: &LinkEvent) -> Value {
             "send": send.map(method),
         }),
         LinkEvent::CompressionDown => json!({"event": "compression-down"}),
+        LinkEvent::EncryptionUp { receive, send } => json!({
+            "event": "encryption-up", "receive": receive.map(|it| format!("{it:?}")),
+            "send": send.map(|it| format!("{it:?}")),
+        }),
+        LinkEvent::EncryptionDown => json!({"event": "encryption-down"}),
+        LinkEvent::LineWanted => json!({"event": "line-wanted"}),
+        LinkEvent::Quality { is_poor } => json!({"event": "quality", "poor": is_poor}),
         LinkEvent::PeerIdentification(name) => {
             json!({"event": "peer-identification", "text": text(name)})
         }
@@ -97,7 +106,11 @@ pub fn counters(event: &str, port: &Port, traffic: &Traffic) -> Value {
         "wrong_phase": link.wrong_phase,
         "refused": link.malformed + link.lcp_refused + link.auth_refused + link.ncp_refused
             + link.not_negotiated,
-        "compression_refused": link.compression_refused,
+        "protection_refused": link.protection_refused,
+        "vj_refused": link.vj_refused,
+        "vj_compressed": port.link().vj_compressor().map(|vj| vj.stats().compressed),
+        "vj_decompressed": port.link().vj_decompressor().map(|vj| vj.stats().compressed),
+        "quality_refused": link.quality_refused,
         "compressed": port.link().ccp().map(|ccp| ccp.stats().compressed),
         "decompressed": port.link().ccp().map(|ccp| ccp.stats().decompressed),
         "resets_sent": port.link().ccp().map(|ccp| ccp.stats().resets_sent),
