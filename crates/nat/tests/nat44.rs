@@ -13,8 +13,14 @@
 mod basics;
 #[path = "nat44/filtering.rs"]
 mod filtering;
+#[path = "nat44/fragments.rs"]
+mod fragments;
+#[path = "nat44/icmp.rs"]
+mod icmp;
 #[path = "nat44/mapping.rs"]
 mod mapping;
+#[path = "nat44/rules.rs"]
+mod rules;
 #[path = "nat44/support.rs"]
 mod support;
 #[path = "nat44/tcp.rs"]

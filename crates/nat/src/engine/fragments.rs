@@ -51,6 +51,11 @@ impl FragmentState {
         })
     }
 
+    /// Whether packets are put together.
+    pub(super) const fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::Virtual(tracker) => tracker.deadlines.first().map(|(deadline, _)| *deadline),

@@ -250,6 +250,10 @@ impl Nat {
     ) -> Verdict {
         let parsed = match parse(packet.as_slice()) {
             Ok(parsed) => parsed,
+            // Packets that are put together may be cut within their transport header.
+            Err(DropReason::Malformed) if self.puts_together(packet) => {
+                return self.fragment(now, side, packet);
+            }
             Err(reason) => return Verdict::Drop(reason),
         };
         if let Err(reason) = self.inspect(&parsed) {
@@ -297,6 +301,17 @@ impl Nat {
                 self.answer(now, side, &parsed, reason);
                 Verdict::Drop(reason)
             }
+        }
+    }
+
+    /// Whether the packet is a fragment that is put together with others.
+    fn puts_together(&self, packet: &PacketBuf) -> bool {
+        if !self.fragments.is_full() {
+            return false;
+        }
+        match IpPacket::parse(packet.as_slice()) {
+            Ok(IpPacket::V4(ip)) => ip.is_fragment() && ip.verify_checksum().is_ok(),
+            _ => false,
         }
     }
 

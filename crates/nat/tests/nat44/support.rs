@@ -283,3 +283,11 @@ pub(crate) fn transmits(nat: &mut Nat) -> Vec<(Transmit, PacketBuf)> {
     }
     all
 }
+
+/// Adds to the 16-bit word at `at`, as checksums add.
+pub(crate) fn add_to_word(octets: &mut [u8], at: usize, more: u16) {
+    let word = u16::from_be_bytes([octets[at], octets[at + 1]]);
+    let sum = u32::from(word) + u32::from(more);
+    let folded = (sum & 0xffff) + (sum >> 16);
+    octets[at..at + 2].copy_from_slice(&(folded as u16).to_be_bytes());
+}
