@@ -10,6 +10,9 @@ use rc4::{Rc4, StreamCipher};
 /// Half of the counts: what is further ahead lies behind.
 const HALF: u16 = 0x0800;
 
+/// Resets in a row that a sender may have changed its key with.
+const MAX_RESETS: u16 = 8;
+
 /// Lost packets behind which a compressed TCP header is still believed.
 const MAX_VJ_LOST: u16 = 32;
 
@@ -75,7 +78,8 @@ impl MppeDecryptor {
     /// Writes protocol and information of a packet to `out`, in place of what it holds.
     ///
     /// A packet that cannot be right changes nothing, so that forged ones cannot move the keys on; at
-    /// most 2047 key changes are tried for one.
+    /// most 2048 key changes are tried for one. Without [`MppeMode::Stateless`], both of the ways in which
+    /// senders reset are understood.
     ///
     /// # Errors
     ///
@@ -160,19 +164,42 @@ impl MppeDecryptor {
         }
         // RFC 3078 §8.2 MUST (missed-flags): keys that changed with lost packets change here too.
         let flags_lost = (count >> 8).wrapping_sub(expected >> 8) & 0xf;
-        let rekeyed = flushed && self.mode == MppeMode::StatefulRekeyed;
-        let changes = flags_lost + u16::from(is_flag(count) || rekeyed);
+        let changes = flags_lost + u16::from(is_flag(count));
         let mut key = self.key.clone();
         for _ in 0..changes {
             key.change();
         }
-        let cipher = if flushed || changes > 0 {
-            // RFC 3078 §8.2 MUST (flushed): the tables start again.
-            key.cipher()
-        } else {
-            return self.continue_stateful(count, text, out);
-        };
-        self.commit(key, cipher, count, lost, text, out)
+        if !flushed {
+            return if changes == 0 {
+                self.continue_stateful(count, text, out)
+            } else {
+                let cipher = key.cipher();
+                self.commit(key, cipher, count, lost, text, out)
+            };
+        }
+        // RFC 3078 §8.2 MUST (flushed): the tables start again.
+        if is_flag(count) && lost == 0 {
+            let cipher = key.cipher();
+            return self.commit(key, cipher, count, lost, text, out);
+        }
+        // A sender may have changed its key with each reset, those whose packets were lost included.
+        let mut likely = key.clone();
+        let sure = lost.max(MAX_VJ_LOST + 1);
+        for _ in 0..=MAX_RESETS {
+            let (candidate, cipher) = (key.clone(), key.cipher());
+            if self
+                .commit(candidate, cipher, count, sure, text, out)
+                .is_ok()
+            {
+                return Ok(());
+            }
+            key.change();
+        }
+        if self.mode == MppeMode::StatefulRekeyed && !is_flag(count) {
+            likely.change();
+        }
+        let cipher = likely.cipher();
+        self.commit(likely, cipher, count, lost.max(1), text, out)
     }
 
     /// The next packet of a run: the tables go on.

@@ -35,8 +35,8 @@ pub enum MppeMode {
     /// With one packet of 256. After a loss the receiver asks for a reset. Two packets are then
     /// under the same octets of RC4, as the RFC has it: who listens learns their difference.
     Stateful,
-    /// As `Stateful`, but each reset changes the key. Linux and lwIP do so, and understand nothing
-    /// else.
+    /// As `Stateful`, but each reset changes the key for what we send. Linux and lwIP do so, and
+    /// understand nothing else; of a peer, both are understood in either mode.
     StatefulRekeyed,
 }
 
