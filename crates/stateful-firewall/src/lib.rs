@@ -6,12 +6,15 @@ extern crate alloc;
 extern crate std;
 
 pub mod application;
+mod check;
 mod classifier;
 mod compile;
 mod engine;
 mod facts;
+pub mod language;
 pub mod model;
 
+pub use check::{Finding, FindingKind, Report};
 pub use compile::{
     CompileError, CompiledPolicy, Decision, Field, GroupSide, MAX_INTERFACES, MAX_RANGES,
     MAX_RULES, MAX_SET_DEPTH, MAX_USERS, MAX_ZONES, Problem, Reason, RuleId,

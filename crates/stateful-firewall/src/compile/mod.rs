@@ -12,7 +12,7 @@ pub use matcher::Field;
 pub(crate) use matcher::{AddressSpace, Matcher, ProtocolSet};
 pub(crate) use space::{Number, Ranges};
 
-use crate::application::{Filter, FilterId};
+use crate::application::{CompiledFilter, FilterId};
 use crate::classifier::Classifier;
 use crate::facts::{InterfaceId, ZoneId};
 use crate::model::{Action, Helper, Limits, Policy, ReversePath, Zone};
@@ -72,7 +72,6 @@ pub(crate) struct CompiledAcl {
 
 #[derive(Debug, Clone)]
 pub(crate) struct CompiledGroup {
-    pub(crate) name: String,
     pub(crate) inbound: Classifier,
     pub(crate) outbound: Classifier,
 }
@@ -99,7 +98,7 @@ pub struct CompiledPolicy {
     pub(crate) interfaces: Vec<CompiledInterface>,
     pub(crate) acls: Vec<CompiledAcl>,
     pub(crate) groups: Vec<CompiledGroup>,
-    pub(crate) filters: Vec<Filter>,
+    pub(crate) filters: Vec<CompiledFilter>,
     pub(crate) rules: Vec<CompiledRule>,
     pub(crate) classifier: Classifier,
     pub(crate) users: Vec<String>,
@@ -182,10 +181,10 @@ impl CompiledPolicy {
         for name in &names {
             interfaces.push(resolver.interface(name)?);
         }
+        let mut filters = Vec::with_capacity(policy.filters.len());
         for filter in &policy.filters {
-            filter
-                .check()
-                .map_err(|problem| CompileError::new(&filter.name, problem))?;
+            let compiled = filter.compile();
+            filters.push(compiled.map_err(|problem| CompileError::new(&filter.name, problem))?);
         }
         let users = resolver.into_users();
         Ok(Self {
@@ -193,7 +192,7 @@ impl CompiledPolicy {
             interfaces,
             acls,
             groups,
-            filters: policy.filters.clone(),
+            filters,
             rules,
             classifier: Classifier::new(matchers),
             users,

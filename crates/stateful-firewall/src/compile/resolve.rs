@@ -382,7 +382,6 @@ impl<'a> Resolver<'a> {
             outbound.push(matcher);
         }
         Ok(CompiledGroup {
-            name: group.name.clone(),
             inbound: Classifier::new(inbound),
             outbound: Classifier::new(outbound),
         })

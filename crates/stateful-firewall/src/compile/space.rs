@@ -62,10 +62,6 @@ impl<T: Number> Ranges<T> {
         Self(Box::new([(T::MIN, T::MAX)]))
     }
 
-    pub(crate) fn none() -> Self {
-        Self(Box::new([]))
-    }
-
     pub(crate) fn new(mut ranges: Vec<(T, T)>) -> Self {
         ranges.retain(|(first, last)| first <= last);
         ranges.sort_unstable();

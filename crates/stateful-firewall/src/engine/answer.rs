@@ -149,6 +149,25 @@ pub(super) fn reset(
     ip(&addresses, IpProtocol::TCP, out)
 }
 
+/// The RST that takes a segment's place on its way: the receiver's connection ends.
+pub(super) fn reset_onward(
+    packet: &FlowPacket<'_>,
+    segment: &TcpSegment<'_>,
+    out: &mut PacketBuf,
+) -> Result<(), EmitError> {
+    let repr = TcpRepr {
+        source_port: segment.source_port,
+        destination_port: segment.destination_port,
+        sequence_number: segment.sequence_number,
+        acknowledgment_number: segment.acknowledgment_number,
+        flags: TcpFlags::RST | TcpFlags::ACK,
+        ..TcpRepr::default()
+    };
+    let addresses = packet.ip().pseudo_header();
+    repr.emit(out, &addresses)?;
+    ip(&addresses, IpProtocol::TCP, out)
+}
+
 /// Writes the IP header of a packet of the firewall's own.
 pub(super) fn ip(
     addresses: &PseudoHeader,

@@ -116,6 +116,8 @@ pub struct FirewallConfig {
     /// Octets kept of one direction of an inspected connection while earlier ones are missing or the
     /// request is not complete.
     pub inspected_octets: usize,
+    /// The most addresses whose user is known.
+    pub identities: usize,
     /// Changes of sessions that wait for [`poll_sync`](crate::Firewall::poll_sync); 0 when there is
     /// no standby.
     pub sync_queue: usize,
@@ -181,6 +183,7 @@ impl FirewallConfig {
             expectations: 4_096,
             inspected: 16_384,
             inspected_octets: 16_384,
+            identities: 65_536,
             sync_queue: 0,
         }
     }

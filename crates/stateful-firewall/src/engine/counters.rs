@@ -68,6 +68,14 @@ pub struct Stats {
     pub sessions_evicted: u64,
     /// Sessions that ended otherwise.
     pub sessions_ended: u64,
+    /// Events that found no room.
+    pub events_lost: u64,
+    /// Packets that were not logged for their number.
+    pub logs_suppressed: u64,
+    /// Answers that were not sent for their number.
+    pub answers_suppressed: u64,
+    /// Packets that found no room in the flow log.
+    pub flow_log_skipped: u64,
 }
 
 pub(super) struct Counters {

@@ -102,7 +102,7 @@ impl Firewall {
                 }
             }
         }
-        match facts(&self.policy, path, &view) {
+        match self.facts(now, path, &view) {
             Some(facts) => self.explain_rules(&facts, &mut steps),
             None => steps.push(Step::Refused(DropReason::Interface)),
         }

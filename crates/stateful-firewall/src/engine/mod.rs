@@ -3,6 +3,7 @@
 mod answer;
 mod config;
 mod counters;
+mod detail;
 mod explain;
 mod fragments;
 mod limits;
@@ -13,6 +14,7 @@ mod related;
 mod reload;
 mod sanity;
 mod session;
+mod syn_proxy;
 mod timeouts;
 mod verdict;
 
@@ -25,15 +27,17 @@ pub use records::{EndReason, FlowLogRecord, SessionRecord};
 pub use reload::Reloaded;
 pub use verdict::{Class, DropReason, Limit, Path, Routes, SessionId, Verdict};
 
+use crate::application::{IdentityMap, Scanner};
 use crate::compile::{CompiledPolicy, RuleId};
 use crate::facts::{Facts, InterfaceId, Part};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
 use answer::Answers;
 use core::time::Duration;
 use counters::Counters;
+use detail::Detail;
 use flow_state::limits::KeyedBuckets;
-use flow_state::{
-    Direction, ExpectationConfig, ExpectationTable, FlowPacket, Ipv4FlowKey, Key, Transport,
-};
+use flow_state::{ExpectationConfig, ExpectationTable, FlowPacket, Ipv4FlowKey, Key, Transport};
 use flow_table::{Config as TableConfig, FlowId, FlowTable, Match, WhenFull};
 use fragments::Fragments;
 use limits::RuleLimits;
@@ -42,8 +46,7 @@ use packet_buffer::wire::IpPacket;
 use packet_buffer::{Instant, PacketBuf, RandomSource};
 use records::Records;
 use session::{DETAIL, Family, LIMITED, Session, Tables};
-
-use alloc::boxed::Box;
+use syn_proxy::{Cookies, Translated};
 
 /// How many packets of a batch are looked up together.
 const BATCH: usize = 32;
@@ -52,6 +55,8 @@ const BATCH: usize = 32;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Announced {
     rule: Option<RuleId>,
+    /// The interface of the side that opens it.
+    opener: Option<InterfaceId>,
 }
 
 /// A verdict, and what logs say about it.
@@ -95,6 +100,14 @@ pub struct Firewall {
     log: Log,
     records: Records,
     counters: Counters,
+    details: BTreeMap<SessionId, Detail>,
+    scanner: Option<Box<dyn Scanner>>,
+    identities: IdentityMap,
+    cookies: Cookies,
+    /// Sessions whose segments are translated, because the firewall answered their handshake.
+    proxied: usize,
+    /// Those of them whose server has not answered, by when it is asked again.
+    asking: BTreeSet<(Instant, SessionId)>,
 }
 
 impl Firewall {
@@ -144,6 +157,12 @@ impl Firewall {
             log: Log::new(&config, policy.rules()),
             records: Records::new(&config),
             counters: Counters::new(policy.rules()),
+            details: BTreeMap::new(),
+            scanner: None,
+            identities: IdentityMap::new(config.identities),
+            cookies: Cookies::new(&mut *random),
+            proxied: 0,
+            asking: BTreeSet::new(),
             random,
             policy,
             config,
@@ -159,6 +178,21 @@ impl Firewall {
     /// no state behind. Time that runs backwards counts as the latest seen.
     pub fn process(&mut self, now: Instant, path: &Path<'_>, packet: &mut PacketBuf) -> Verdict {
         let now = self.advance(now);
+        if self.proxied > 0 {
+            return self.process_proxied(now, path, packet);
+        }
+        self.process_plain(now, path, packet, None)
+    }
+
+    /// A packet that is not translated, or was already.
+    #[inline]
+    fn process_plain(
+        &mut self,
+        now: Instant,
+        path: &Path<'_>,
+        packet: &mut PacketBuf,
+        hint: Option<Match>,
+    ) -> Verdict {
         let view = match FlowPacket::parse(packet.as_slice()) {
             Ok(view) => view,
             Err(error) => return self.malformed(now, path, packet.len(), error),
@@ -166,9 +200,30 @@ impl Firewall {
         if view.is_fragment() {
             return self.fragment(now, path, packet);
         }
-        let judged = self.inspect(now, path, &view, None);
+        let judged = self.inspect(now, path, &view, hint);
         self.conclude(now, path, &view, &judged);
         judged.verdict
+    }
+
+    /// A packet while there are sessions whose segments are translated.
+    fn process_proxied(
+        &mut self,
+        now: Instant,
+        path: &Path<'_>,
+        packet: &mut PacketBuf,
+    ) -> Verdict {
+        let delta = match self.translate(now, path, packet) {
+            Translated::Done(verdict) => return verdict,
+            Translated::Onward(delta) => Some(delta),
+            Translated::No => None,
+        };
+        let verdict = self.process_plain(now, path, packet, None);
+        if let Some(delta) = delta
+            && verdict.is_accept()
+        {
+            Self::onward(packet, delta);
+        }
+        verdict
     }
 
     /// As [`process`](Self::process) for many packets, which is several times as fast when there are
@@ -222,14 +277,10 @@ impl Firewall {
         for (((path, packet), verdict), slot) in paths.iter().zip(packets).zip(verdicts).zip(&slots)
         {
             let hint = hints.get(*slot).copied().flatten();
-            *verdict = match FlowPacket::parse(packet.as_slice()) {
-                Err(error) => self.malformed(now, path, packet.len(), error),
-                Ok(view) if view.is_fragment() => self.fragment(now, path, packet),
-                Ok(view) => {
-                    let judged = self.inspect(now, path, &view, hint);
-                    self.conclude(now, path, &view, &judged);
-                    judged.verdict
-                }
+            *verdict = if self.proxied > 0 {
+                self.process_proxied(now, path, packet)
+            } else {
+                self.process_plain(now, path, packet, hint)
             };
         }
     }
@@ -450,15 +501,13 @@ impl Firewall {
             .unwrap_or(0)
     }
 
-    /// What else reads the session.
-    fn detail<K: Family>(
-        &mut self,
-        _now: Instant,
-        _id: FlowId,
-        _direction: Direction,
-        _packet: &FlowPacket<'_>,
-    ) -> Result<(), DropReason> {
-        Ok(())
+    /// What rules can see of a packet.
+    fn facts(&self, now: Instant, path: &Path<'_>, packet: &FlowPacket<'_>) -> Option<Facts> {
+        let mut facts = facts(&self.policy, path, packet)?;
+        if !self.policy.users.is_empty() {
+            facts.users = self.identities.mask(now, facts.source);
+        }
+        Some(facts)
     }
 
     fn dropped(&self, reason: DropReason) -> Judged {
@@ -521,6 +570,9 @@ impl Firewall {
             self.limits.release(rule, key.source());
         }
         self.expectations.remove_owner(session);
+        if flow.value.has(DETAIL) {
+            self.end_detail(session);
+        }
         self.counters.ended(reason);
         if let Some(record) = self
             .records
@@ -558,8 +610,42 @@ impl Firewall {
     }
 
     /// What has been done and refused since the firewall was made.
-    pub const fn stats(&self) -> &Stats {
-        self.counters.stats()
+    pub const fn stats(&self) -> Stats {
+        let mut stats = *self.counters.stats();
+        (stats.events_lost, stats.logs_suppressed) = self.log.lost();
+        stats.answers_suppressed = self.answers.suppressed();
+        stats.flow_log_skipped = self.records.skipped();
+        stats
+    }
+
+    /// Packets that wait for fragments, and the octets that they take.
+    pub fn waiting_fragments(&self) -> (usize, usize) {
+        self.fragments.load()
+    }
+
+    /// Connections that helpers expect.
+    pub fn expected(&self) -> usize {
+        self.expectations.len()
+    }
+
+    /// Sessions whose application layer is read, or whose handshake the firewall took part in.
+    pub fn read_sessions(&self) -> usize {
+        self.details.len()
+    }
+
+    /// Packets and octets of a session so far, of the original and the reply direction; `None` when it
+    /// has ended, or nothing is [counted](FirewallConfig::accounting).
+    pub fn session_counts(&self, session: SessionId) -> Option<([u64; 2], [u64; 2])> {
+        match session {
+            SessionId::V4(id) => {
+                self.tables.v4.get(id)?;
+                self.records.counts(id, true)
+            }
+            SessionId::V6(id) => {
+                self.tables.v6.get(id)?;
+                self.records.counts(id, false)
+            }
+        }
     }
 
     /// What a rule has let through and stopped since the policy was loaded.
@@ -653,7 +739,7 @@ impl core::fmt::Debug for Firewall {
         f.debug_struct("Firewall")
             .field("config", &self.config)
             .field("sessions", &self.sessions())
-            .field("stats", self.stats())
+            .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
 }

@@ -1,17 +1,18 @@
 //! Packets without a session: may they begin one?
 
 use super::log::LogCause;
-use super::session::{DETAIL, Family, GRANTED, LIMITED, Session};
+use super::session::{Family, GRANTED, LIMITED, Session};
 use super::{
-    Announced, Class, DropReason, EndReason, Event, Firewall, Judged, Limit, Path, Verdict, adapt,
-    facts,
+    Announced, Class, DropReason, EndReason, Event, Firewall, Judged, Limit, Path, SessionId,
+    Verdict, adapt,
 };
 use crate::compile::{Decision, Reason, RuleId};
 use crate::facts::Facts;
 use crate::model::Action;
-use flow_state::{FlowPacket, FlowState};
+use flow_state::{FlowPacket, FlowState, Transport};
 use flow_table::{NewFlow, Refusal};
 use packet_buffer::Instant;
+use packet_buffer::wire::TcpFlags;
 
 impl Firewall {
     /// A packet that would begin a session.
@@ -22,16 +23,23 @@ impl Firewall {
         packet: &FlowPacket<'_>,
         key: K,
     ) -> Judged {
+        if self.cookies.are_out(now)
+            && let Some(judged) = self.finish_handshake(now, path, packet, key)
+        {
+            return judged;
+        }
         let state = match FlowState::new(&self.config.tcp, now, packet) {
             Ok(state) => state,
             Err(why) => return self.dropped(DropReason::Invalid(why)),
         };
-        let Some(facts) = facts(&self.policy, path, packet) else {
+        let Some(facts) = self.facts(now, path, packet) else {
             return self.dropped(DropReason::Interface);
         };
         if let Some((_, _, announced)) = self.expectations.find(now, &key.to_key()) {
-            let Announced { rule } = *announced;
-            return self.begin_expected(now, path, packet, key, state, rule);
+            let Announced { rule, opener } = *announced;
+            if self.opener_fits(opener, path.ingress) {
+                return self.begin_expected(now, path, packet, key, state, rule);
+            }
         }
         let decision = self.decide(now, path, packet, &facts);
         let rule = decision.rule();
@@ -64,14 +72,50 @@ impl Firewall {
                 };
             }
         }
+        let refused = |reason| Judged {
+            rule,
+            ..self.dropped(reason)
+        };
+        if let Transport::Tcp(segment) = packet.transport()
+            && self.answers_handshake(rule)
+        {
+            if !segment.flags.contains(TcpFlags::SYN) {
+                return refused(DropReason::SynProxy);
+            }
+            let verdict = self.send_cookie(now, path, packet, segment);
+            return Judged { verdict, rule, log };
+        }
         let session = Session::new(state, rule, path.ingress, path.egress, 0);
-        match self.admit_session(now, path, packet, key, session) {
+        match self.admit_and_read(now, packet, key, session) {
             Ok(verdict) => Judged { verdict, rule, log },
             Err(reason) => Judged {
                 rule,
                 ..self.dropped(reason)
             },
         }
+    }
+
+    /// Enters a session, and begins to read it where its rule says so.
+    fn admit_and_read<K: Family>(
+        &mut self,
+        now: Instant,
+        packet: &FlowPacket<'_>,
+        key: K,
+        session: Session,
+    ) -> Result<Verdict, DropReason> {
+        let detail = self.needs_detail(session.rule())?;
+        let verdict = self.admit_session(now, packet, key, session)?;
+        if detail
+            && let Verdict::Accept {
+                session: Some(SessionId::V4(id) | SessionId::V6(id)),
+                ..
+            } = verdict
+            && let Err(reason) = self.begin_detail::<K>(now, id, packet)
+        {
+            self.end::<K>(now, id, EndReason::Filtered);
+            return Err(reason);
+        }
+        Ok(verdict)
     }
 
     /// What the rules say, with the rules on the way counted and logged.
@@ -140,12 +184,10 @@ impl Firewall {
     pub(super) fn admit_session<K: Family>(
         &mut self,
         now: Instant,
-        path: &Path<'_>,
         packet: &FlowPacket<'_>,
         key: K,
         mut session: Session,
     ) -> Result<Verdict, DropReason> {
-        let _ = path;
         let rule = session.rule();
         if session.is_half_open() && self.half_open >= self.config.half_open.most {
             return Err(DropReason::Limit(Limit::HalfOpen));
@@ -181,7 +223,7 @@ impl Firewall {
         packet: &FlowPacket<'_>,
         key: K,
         session: Session,
-    ) -> Result<super::SessionId, DropReason> {
+    ) -> Result<SessionId, DropReason> {
         let half_open = session.is_half_open();
         let timeout = session.state.timeout(&self.config.timers);
         let timeout = if half_open {
@@ -226,7 +268,6 @@ impl Firewall {
                 rule: session.rule(),
             });
         }
-        debug_assert!(!session.has(DETAIL) || session.rule().is_some());
         Ok(id)
     }
 
@@ -276,7 +317,7 @@ impl Firewall {
             Err(why) => return self.dropped(DropReason::Invalid(why)),
         };
         let session = Session::new(state, None, path.ingress, path.egress, GRANTED);
-        match self.admit_session(now, path, packet, key, session) {
+        match self.admit_session(now, packet, key, session) {
             Ok(verdict) => Judged::pass(verdict),
             Err(reason) => self.dropped(reason),
         }
@@ -289,7 +330,7 @@ impl Firewall {
         path: &Path<'_>,
         packet: &FlowPacket<'_>,
     ) -> Judged {
-        let Some(facts) = facts(&self.policy, path, packet) else {
+        let Some(facts) = self.facts(now, path, packet) else {
             return self.dropped(DropReason::Interface);
         };
         let decision = self.decide(now, path, packet, &facts);

@@ -52,6 +52,7 @@ impl Firewall {
         self.limits = limits;
         self.log.reload(policy.rules());
         self.counters.reload(policy.rules());
+        self.identities.reload(&policy.users);
         self.policy = policy;
         let mut reloaded = Reloaded::default();
         self.reconsider::<Ipv4FlowKey>(now, &mut reloaded);
@@ -86,6 +87,7 @@ impl Firewall {
 
     /// Puts a session under a rule of the new policy.
     fn assign<K: Family>(&mut self, id: FlowId, key: &Key, rule: Option<RuleId>) {
+        self.reload_detail::<K>(id, rule);
         let limited = rule.is_some_and(|rule| self.limits.recount(rule, key.source()));
         if let Some(mut flow) = K::table_mut(&mut self.tables).get_mut(id) {
             let session = flow.value_mut();
@@ -102,12 +104,15 @@ impl Firewall {
     }
 
     /// What rules could see of the packet that began a session.
-    pub(super) fn first_facts(&self, _now: Instant, key: &Key, session: &Session) -> Option<Facts> {
+    fn first_facts(&self, now: Instant, key: &Key, session: &Session) -> Option<Facts> {
         let mut facts = Facts::new(key.source(), key.destination(), key.protocol());
         facts.in_interface = session.ingress(Direction::Original);
         facts.out_interface = session.ingress(Direction::Reply);
         facts.from = self.policy.zone_of(facts.in_interface)?;
         facts.to = self.policy.zone_of(facts.out_interface)?;
+        if !self.policy.users.is_empty() {
+            facts.users = self.identities.mask(now, facts.source);
+        }
         match &session.state {
             FlowState::Icmp(_) => {
                 let request = if key.protocol() == IpProtocol::ICMPV6 {

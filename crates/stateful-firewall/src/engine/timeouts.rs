@@ -16,6 +16,8 @@ impl Firewall {
         self.sweep::<Ipv6FlowKey>(now);
         self.fragments.handle_timeout(now);
         self.expectations.handle_timeout(now);
+        self.identities.handle_timeout(now);
+        self.ask_again(now);
         self.log.handle_timeout(now);
         self.records.handle_timeout(now, &mut self.log);
     }
@@ -39,6 +41,8 @@ impl Firewall {
             self.tables.v6.poll_timeout(),
             self.fragments.poll_timeout(),
             self.expectations.poll_timeout(),
+            self.identities.poll_timeout(),
+            self.asking.first().map(|(at, _)| *at),
             self.log.poll_timeout(),
             self.records.poll_timeout(),
         ]

@@ -127,11 +127,6 @@ impl fmt::Display for AddressItem {
 
 /// Which addresses a condition holds for. The default is all addresses of both families.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(
-    feature = "serde",
-    serde(from = "AddressesForm", into = "AddressesForm")
-)]
 pub struct Addresses {
     /// The addresses; none stands for all.
     pub items: Vec<AddressItem>,
@@ -250,37 +245,66 @@ mod form {
     use core::fmt;
     use core::marker::PhantomData;
     use core::str::FromStr;
+    use serde::ser::SerializeMap as _;
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-    /// How [`Addresses`] stand in a file: a list of texts, or `{ not = [..] }`.
-    #[derive(Serialize, Deserialize)]
-    #[serde(untagged)]
-    pub(super) enum AddressesForm {
-        These(Vec<AddressItem>),
-        Others { not: Vec<AddressItem> },
-    }
-
-    impl From<AddressesForm> for Addresses {
-        fn from(form: AddressesForm) -> Self {
-            match form {
-                AddressesForm::These(items) => Self::of(items),
-                AddressesForm::Others { not } => Self {
-                    items: not,
-                    negated: true,
-                },
+    /// In a file a list of texts, one text, or `{ not = .. }` with either.
+    impl Serialize for Addresses {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            if !self.negated {
+                return self.items.serialize(serializer);
             }
+            let mut map = serializer.serialize_map(Some(1))?;
+            map.serialize_entry("not", &self.items)?;
+            map.end()
         }
     }
 
-    impl From<Addresses> for AddressesForm {
-        fn from(addresses: Addresses) -> Self {
-            if addresses.negated {
-                Self::Others {
-                    not: addresses.items,
-                }
-            } else {
-                Self::These(addresses.items)
+    impl<'de> Deserialize<'de> for Addresses {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_any(Form)
+        }
+    }
+
+    // By hand, so that errors stand where the address is that cannot be read.
+    struct Form;
+
+    impl<'de> de::Visitor<'de> for Form {
+        type Value = Addresses;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of addresses, or { not = [..] }")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Addresses, E> {
+            let item: AddressItem = text.parse().map_err(E::custom)?;
+            Ok(item.into())
+        }
+
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Addresses, A::Error> {
+            let mut items = Vec::new();
+            while let Some(item) = list.next_element()? {
+                items.push(item);
             }
+            Ok(Addresses::of(items))
+        }
+
+        fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Addresses, A::Error> {
+            let mut addresses = Addresses::ANY;
+            while let Some(key) = map.next_key::<String>()? {
+                if key != "not" {
+                    return Err(de::Error::unknown_field(&key, &["not"]));
+                }
+                let inner: Addresses = map.next_value()?;
+                if inner.negated {
+                    return Err(de::Error::custom("`not` stands in `not`"));
+                }
+                addresses = Addresses {
+                    items: inner.items,
+                    negated: true,
+                };
+            }
+            Ok(addresses)
         }
     }
 
@@ -340,9 +364,6 @@ mod form {
         crate::model::Rate
     );
 }
-#[cfg(feature = "serde")]
-use form::AddressesForm;
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -315,3 +315,27 @@ pub(crate) fn ends(packet: &PacketBuf) -> (IpAddr, IpAddr) {
     let packet = IpPacket::parse(packet.as_slice()).unwrap();
     (packet.source(), packet.destination())
 }
+
+/// Clears "do not fragment", and gives an identification.
+pub(crate) fn allow_fragments(packet: &mut PacketBuf) {
+    let header = &mut packet.as_mut_slice()[..20];
+    header[4..6].copy_from_slice(&[0x12, 0x34]);
+    header[6] = 0;
+    header[10..12].fill(0);
+    let checksum = packet_buffer::checksum::internet_checksum(header);
+    header[10..12].copy_from_slice(&checksum.to_be_bytes());
+}
+
+/// Cuts an IPv4 packet.
+pub(crate) fn cut(packet: &PacketBuf, mtu: usize) -> Vec<PacketBuf> {
+    let mut packet = packet.clone();
+    allow_fragments(&mut packet);
+    let whole = packet_buffer::wire::Ipv4Packet::parse(packet.as_slice()).unwrap();
+    let mut cutter = packet_buffer::fragment::Ipv4Fragmenter::new(&whole, mtu).unwrap();
+    let mut fragments = Vec::new();
+    let mut fragment = PacketBuf::new();
+    while cutter.next_fragment(&mut fragment) {
+        fragments.push(fragment.clone());
+    }
+    fragments
+}

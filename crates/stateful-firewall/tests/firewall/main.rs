@@ -1,5 +1,14 @@
 //! The firewall as a router uses it.
 
+mod acls;
+mod application;
+mod attacks;
 mod common;
+mod fragments;
+mod helpers;
+mod limits;
+mod logs;
+mod policy;
 mod sessions;
+mod syn_proxy;
 mod zones;
