@@ -1,6 +1,7 @@
 //! What a translator tells the program around it.
 
 use crate::config::Side;
+use crate::hooks::ShareEvent;
 use crate::mapping::{Endpoint, MappingInfo};
 use core::net::Ipv4Addr;
 use flow_table::{FlowId, Ipv4FlowKey};
@@ -39,6 +40,9 @@ pub enum NatEvent {
         /// The session.
         session: SessionInfo,
     },
+    /// A share of a pool was given to a subscriber, or came back (RFC 8158 §4.4, port block
+    /// allocation and de-allocation).
+    Share(ShareEvent),
     /// A pool had no port for a new mapping. At most one event a second for each pool.
     // RFC 6888 §3 SHOULD (req-11-c): the operator is told when resources run out.
     PortsExhausted {

@@ -151,4 +151,40 @@ pub trait Partition: Send {
 
     /// The mapping is gone.
     fn released(&mut self, now: Instant, subscriber: Ipv4Addr, address: Ipv4Addr, port: u16);
+
+    /// Whether the events of shares tell who has which port, so that mappings need no events of
+    /// their own. Default: no.
+    fn stands_for_mappings(&self) -> bool {
+        false
+    }
+
+    /// The next share that was given out or came back; the translator hands it on as its own event.
+    /// Default: none.
+    fn poll_event(&mut self) -> Option<ShareEvent> {
+        None
+    }
+}
+
+/// Ports in a row of one outside address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PortBlock {
+    /// The outside address.
+    pub address: Ipv4Addr,
+    /// The first port.
+    pub first: u16,
+    /// The last port.
+    pub last: u16,
+}
+
+/// A share was given to a subscriber, or came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShareEvent {
+    /// When.
+    pub at: Instant,
+    /// Whose it is, or was.
+    pub subscriber: Ipv4Addr,
+    /// Its ports.
+    pub block: PortBlock,
+    /// Whether it was given; otherwise it came back.
+    pub is_given: bool,
 }

@@ -9,9 +9,15 @@
     reason = "tests"
 )]
 
+#[path = "control/port_blocks.rs"]
+mod port_blocks;
 #[path = "control/rfc6886_nat_pmp.rs"]
 mod rfc6886_nat_pmp;
 #[path = "control/rfc6887_pcp.rs"]
 mod rfc6887_pcp;
+#[path = "control/rfc7422_deterministic.rs"]
+mod rfc7422_deterministic;
+#[path = "control/rfc8158_log.rs"]
+mod rfc8158_log;
 #[path = "control/support.rs"]
 mod support;

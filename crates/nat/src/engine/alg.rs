@@ -291,24 +291,26 @@ impl Nat {
             rule,
             kind: SlotKind::Endpoint,
         };
-        let outside = match expect.outside_port {
-            Some(port) => {
+        let pool = self.pool_of(rule);
+        let divided = pool.filter(|pool| self.partitions.contains_key(pool));
+        let wish = Wish {
+            exact: Some(inside.port),
+            ..Wish::any(1_024..=u16::MAX)
+        };
+        let outside = match (expect.outside_port, divided) {
+            (Some(port), _) => {
                 let outside = Endpoint::new(self.mappings.address(index)?, port);
-                self.mappings.create_at(now, outside, &new)?
+                self.make_at(now, pool?, outside, &new)?
             }
-            None => {
-                let wish = Wish {
-                    exact: Some(inside.port),
-                    ..Wish::any(1_024..=u16::MAX)
-                };
-                self.mappings
-                    .create(now, index, &wish, &new, &mut *self.random)?
-            }
+            (None, Some(pool)) => self.make_mapping(now, pool, &wish, &new)?,
+            (None, None) => self
+                .mappings
+                .create(now, index, &wish, &new, &mut *self.random)?,
         };
         self.subscribers.enter_mapping(inside.address);
         bump(&mut self.stats.mappings_created);
         if let Some(mapping) = self.mapping_at(kind, outside) {
-            self.event(NatEvent::MappingCreated { at: now, mapping });
+            self.mapping_event(NatEvent::MappingCreated { at: now, mapping }, &mapping);
         }
         Some(outside)
     }

@@ -186,7 +186,7 @@ impl Nat {
         self.subscribers.enter_mapping(request.inside.address);
         bump(&mut self.stats.mappings_created);
         if let Some(mapping) = self.mapping_at(kind, outside) {
-            self.event(NatEvent::MappingCreated { at: now, mapping });
+            self.mapping_event(NatEvent::MappingCreated { at: now, mapping }, &mapping);
         }
         Ok(ExplicitMapping {
             outside,
@@ -283,16 +283,15 @@ impl Nat {
                 return Err(DropReason::NoPort);
             };
             let outside = Endpoint::new(at, port);
-            return self
-                .mappings
-                .create_at(now, outside, new)
-                .ok_or(DropReason::NoPort);
+            let made = self.make_at(now, pool, outside, new);
+            return made.ok_or(DropReason::NoPort);
         }
         let made = match index {
-            Some(index) => self
-                .mappings
-                .create(now, index, &wish, new, &mut *self.random),
-            None => self.make_mapping(now, pool, &wish, new),
+            Some(index) if !self.partitions.contains_key(&pool) => {
+                self.mappings
+                    .create(now, index, &wish, new, &mut *self.random)
+            }
+            _ => self.make_mapping(now, pool, &wish, new),
         };
         made.ok_or(DropReason::NoPort)
     }

@@ -322,7 +322,7 @@ impl Nat {
             if let Some(kind) = kind
                 && let Some(mapping) = self.mapping_at(kind, source.outside)
             {
-                self.event(NatEvent::MappingCreated { at: now, mapping });
+                self.mapping_event(NatEvent::MappingCreated { at: now, mapping }, &mapping);
             }
         }
         if flags.has(FlowFlags::SOURCE_ADDRESS) {

@@ -117,6 +117,7 @@ impl Nat {
             && let Some(partition) = self.partitions.get_mut(&pool)
         {
             partition.released(now, inside.address, outside.address, outside.port);
+            self.tell_shares(pool);
         }
         self.subscribers.leave_mapping(now, mapping.inside.address);
         if let Some(index) = self.mappings.index_of(mapping.outside.address)
@@ -126,11 +127,14 @@ impl Nat {
                 pool.open_again(kind, index);
             }
         }
-        self.event(NatEvent::MappingDeleted { at: now, mapping });
+        self.mapping_event(NatEvent::MappingDeleted { at: now, mapping }, &mapping);
     }
 
     /// The pool that an address is of, if ports of that are divided among subscribers.
     fn partitioned_pool_of(&self, address: Ipv4Addr) -> Option<usize> {
+        if self.partitions.is_empty() {
+            return None;
+        }
         let index = self.mappings.index_of(address)?;
         let mut pools = self.partitions.keys().copied();
         pools.find(|pool| {
@@ -139,8 +143,26 @@ impl Nat {
         })
     }
 
+    /// Gives the event of a mapping, unless that of its share says enough.
+    pub(super) fn mapping_event(&mut self, event: NatEvent, mapping: &MappingInfo) {
+        let pool = self.partitioned_pool_of(mapping.outside.address);
+        let partition = pool.and_then(|pool| self.partitions.get(&pool));
+        if !partition.is_some_and(|partition| partition.stands_for_mappings()) {
+            self.event(event);
+        }
+    }
+
+    /// Hands on what a partition has to tell.
+    pub(super) fn tell_shares(&mut self, pool: usize) {
+        while let Some(partition) = self.partitions.get_mut(&pool)
+            && let Some(event) = partition.poll_event()
+        {
+            self.event(NatEvent::Share(event));
+        }
+    }
+
     /// The pool of a rule.
-    fn pool_of(&self, rule: u16) -> Option<usize> {
+    pub(super) fn pool_of(&self, rule: u16) -> Option<usize> {
         match &self.config.rules.get(usize::from(rule))?.action {
             Action::Napt(napt) => Some(napt.pool),
             Action::Dynamic { pool, .. } => Some(*pool),

@@ -288,9 +288,35 @@ impl Nat {
                 break;
             }
         }
-        let outside = made?;
-        partition.taken(now, subscriber, outside.address, outside.port);
-        Some(outside)
+        if let Some(outside) = made {
+            partition.taken(now, subscriber, outside.address, outside.port);
+        }
+        self.tell_shares(pool);
+        made
+    }
+
+    /// Makes a mapping at this outside endpoint, if it lies in a share of the subscriber's where the
+    /// pool is divided.
+    pub(super) fn make_at(
+        &mut self,
+        now: Instant,
+        pool: usize,
+        outside: Endpoint,
+        new: &NewMapping,
+    ) -> Option<Endpoint> {
+        let subscriber = new.inside.address;
+        if let Some(partition) = self.partitions.get(&pool) {
+            let mut shares =
+                (0..SHARES_TRIED).map_while(|index| partition.share(subscriber, index));
+            shares.find(|share| {
+                share.address == outside.address && share.ports.contains(&outside.port)
+            })?;
+        }
+        let made = self.mappings.create_at(now, outside, new)?;
+        if let Some(partition) = self.partitions.get_mut(&pool) {
+            partition.taken(now, subscriber, made.address, made.port);
+        }
+        Some(made)
     }
 
     /// Shares a port that may serve sessions to other destinations too.

@@ -286,7 +286,7 @@ impl Nat {
         bump(&mut self.stats.mappings_created);
         self.subscribers.enter_mapping(new.inside.address);
         if let Some(mapping) = self.mapping_at(kind, outside) {
-            self.event(NatEvent::MappingCreated { at: now, mapping });
+            self.mapping_event(NatEvent::MappingCreated { at: now, mapping }, &mapping);
         }
     }
 
