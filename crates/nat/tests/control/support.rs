@@ -58,7 +58,7 @@ impl Lab {
         assert_eq!(taken.is_ok(), transmit.is_some());
         transmit.map(|transmit| {
             assert_eq!(transmit.destination, source);
-            assert!(out.len() <= 1_100 && out.len() % 4 == 0);
+            assert!(out.len() <= 1_100 && out.len().is_multiple_of(4));
             out.as_slice().to_vec()
         })
     }
