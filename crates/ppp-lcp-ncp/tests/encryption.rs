@@ -1,6 +1,7 @@
 //! RFC 1968, RFC 2419 and RFC 2420: ECP with DESE-bis and 3DESE, by itself and over a link.
 
 #![allow(
+    clippy::cast_possible_truncation,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,

@@ -69,7 +69,8 @@ impl DeflateCompressor {
         let done = if self.window == LARGEST {
             self.deflate(&input)
         } else {
-            // The encoder looks back as far as it likes: it is given no more than the peer can.
+            // RFC 1979 §3 MUST (window): the encoder looks back as far as it likes, so it is given no more
+            // than the peer can.
             input.chunks(self.window).all(|chunk| {
                 self.state.reset();
                 self.deflate(chunk)

@@ -126,7 +126,7 @@ impl CcpNegotiation {
     }
 
     /// Whether there are keys to encrypt with, for the next negotiation.
-    // RFC 3078 §5 MUST (keys): without session keys there is no encryption.
+    // RFC 3078 §4 MUST (keys): without session keys there is no encryption.
     pub(super) const fn set_has_keys(&mut self, has_keys: bool) {
         self.has_keys = has_keys;
     }
@@ -150,6 +150,7 @@ impl CcpNegotiation {
     }
 
     /// All that will do.
+    // RFC 3078 §2 SHOULD (all): a request names all strengths that will do.
     fn all_bits(&self) -> MppeBits {
         let Some(config) = self.mppe_config() else {
             return MppeBits::default();

@@ -123,6 +123,8 @@ pub(super) enum CcpOption {
 const BSD_VERSION: u8 = 1 << 5;
 
 impl CcpOption {
+    // RFC 1979 §3 MUST (option): the window, method 8, and the check by sequence numbers.
+    // RFC 1977 §3 MUST (option): version 1, and the bits of the longest codes.
     pub(super) fn read(option: &Tlv<'_>) -> Self {
         match (CcpOptionKind(option.kind), option.data) {
             (CcpOptionKind::MPPE, data) => match <[u8; 4]>::try_from(data) {

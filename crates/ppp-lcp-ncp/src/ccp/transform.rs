@@ -6,6 +6,7 @@ use super::mppe::{MppeDecryptor, MppeEncryptor, MppeError, is_encrypted};
 use super::option::CcpMethod;
 use crate::auth::MsChapV2Keys;
 use crate::wire::{PppProtocol, PppRepr};
+use alloc::boxed::Box;
 use packet_buffer::PacketBuf;
 
 /// Why a packet was not decompressed.
@@ -44,7 +45,7 @@ pub(super) fn history_of(protocol: PppProtocol, octets: &[u8; 2]) -> &[u8] {
 /// What packets to the peer go through.
 #[derive(Debug)]
 pub(super) enum Compressor {
-    Mppe(MppeEncryptor),
+    Mppe(Box<MppeEncryptor>),
     Deflate(DeflateCompressor),
     Bsd(BsdCompressor),
 }
@@ -55,7 +56,7 @@ impl Compressor {
         Some(match method {
             CcpMethod::Mppe { strength, mode } => {
                 let key = keys?.mppe_send_key(strength);
-                Self::Mppe(MppeEncryptor::new(key, mode))
+                Self::Mppe(Box::new(MppeEncryptor::new(key, mode)))
             }
             CcpMethod::Deflate { window_bits } => {
                 Self::Deflate(DeflateCompressor::new(window_bits))
@@ -103,7 +104,7 @@ const fn is_compressed(protocol: PppProtocol) -> bool {
 /// What packets from the peer go through.
 #[derive(Debug)]
 pub(super) enum Decompressor {
-    Mppe(MppeDecryptor),
+    Mppe(Box<MppeDecryptor>),
     Deflate(DeflateDecompressor),
     Bsd(BsdDecompressor),
 }
@@ -123,7 +124,7 @@ impl Decompressor {
         Some(match method {
             CcpMethod::Mppe { strength, mode } => {
                 let key = keys?.mppe_receive_key(strength);
-                Self::Mppe(MppeDecryptor::new(key, mode))
+                Self::Mppe(Box::new(MppeDecryptor::new(key, mode)))
             }
             CcpMethod::Deflate { .. } => Self::Deflate(DeflateDecompressor::new()),
             CcpMethod::BsdCompress { max_bits } => Self::Bsd(BsdDecompressor::new(max_bits)),

@@ -51,6 +51,7 @@ impl Cipher {
         })
     }
 
+    // RFC 2420 §4 MUST (chain): triple DES is one cipher on blocks, with the chain around it.
     fn encrypt(&self, block: &mut Block) {
         let mut one = (*block).into();
         match self {
@@ -189,6 +190,7 @@ impl EcpDecryptor {
         let (found, expected) = (u16::from_be_bytes(*sequence), self.sequence);
         self.sequence = found.wrapping_add(1);
         let mut before = core::mem::replace(&mut self.last, *last);
+        // RFC 2420 §4.2 MUST (recovery): as with DES.
         // RFC 2419 §6.4 MUST (recovery): what lies behind a lost packet cannot be read, what follows
         // that can.
         if found != expected {

@@ -161,6 +161,7 @@ impl Ecp {
             }
             self.stats.resets_received += 1;
             if self.is_open() {
+                // RFC 1968 §3.1 MUST (reset-ack): it is answered, with its identifier.
                 self.endpoint.answer_own(Code::RESET_ACK, identifier, &[]);
             }
             return Ok(());

@@ -49,6 +49,8 @@ impl EcpMethod {
         }
     }
 
+    // RFC 2420 §2 MUST (option): type 2.
+    // RFC 2419 §4 MUST (option): type 3.
     const fn kind(self) -> EcpOptionKind {
         match self {
             Self::TripleDese => EcpOptionKind::TRIPLE_DESE,

@@ -15,8 +15,8 @@ use packet_buffer::{Instant, PacketBuf, RandomSource};
 /// What packets go through.
 #[derive(Debug)]
 pub(super) struct Protection {
-    ccp: Option<Ccp>,
-    ecp: Option<Ecp>,
+    ccp: Option<Box<Ccp>>,
+    ecp: Option<Box<Ecp>>,
     /// Whether compression was told to be up.
     told_ccp: bool,
     /// Whether encryption was.
@@ -39,14 +39,14 @@ impl Protection {
         let ccp = match &config.ccp {
             Some(ccp) => {
                 let negotiation = CcpNegotiation::new(ccp.clone());
-                Some(Ccp::new(config.ncp, negotiation, fork(random))?)
+                Some(Box::new(Ccp::new(config.ncp, negotiation, fork(random))?))
             }
             None => None,
         };
         let ecp = match &config.ecp {
             Some(ecp) => {
                 let negotiation = EcpNegotiation::new(ecp.clone());
-                Some(Ecp::new(config.ncp, negotiation, fork(random))?)
+                Some(Box::new(Ecp::new(config.ncp, negotiation, fork(random))?))
             }
             None => None,
         };
@@ -125,8 +125,8 @@ impl Protection {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let ccp = self.ccp.as_ref().and_then(Ccp::poll_timeout);
-        let ecp = self.ecp.as_ref().and_then(Ecp::poll_timeout);
+        let ccp = self.ccp.as_deref().and_then(Ccp::poll_timeout);
+        let ecp = self.ecp.as_deref().and_then(Ecp::poll_timeout);
         [ccp, ecp].into_iter().flatten().min()
     }
 
@@ -136,33 +136,33 @@ impl Protection {
         {
             return Some(PppProtocol::ECP);
         }
-        let ccp = self.ccp.as_mut()?;
+        let ccp = self.ccp.as_deref_mut()?;
         ccp.poll_transmit(out).then_some(PppProtocol::CCP)
     }
 
     /// Whether nothing may go in clear.
     fn is_required(&self) -> bool {
-        let ccp = self.ccp.as_ref();
-        let ecp = self.ecp.as_ref();
+        let ccp = self.ccp.as_deref();
+        let ecp = self.ecp.as_deref();
         ccp.is_some_and(|ccp| ccp.negotiation().config().requires_encryption())
             || ecp.is_some_and(|ecp| ecp.negotiation().config().required)
     }
 
     /// Whether packets from the peer may have come encrypted.
     pub(super) fn is_encrypting(&self) -> bool {
-        self.ccp.as_ref().is_some_and(Ccp::is_encrypting)
-            || self.ecp.as_ref().is_some_and(Ecp::is_encrypting)
+        self.ccp.as_deref().is_some_and(Ccp::is_encrypting)
+            || self.ecp.as_deref().is_some_and(Ecp::is_encrypting)
     }
 
     /// Whether the encryption of ECP is there, if it is required.
     fn is_ecp_ready(&self) -> bool {
-        let ecp = self.ecp.as_ref();
+        let ecp = self.ecp.as_deref();
         ecp.is_none_or(|ecp| !ecp.negotiation().config().required || ecp.is_encrypting())
     }
 
     /// Whether what is required is there.
     pub(super) fn is_ready(&self) -> bool {
-        let ccp = self.ccp.as_ref();
+        let ccp = self.ccp.as_deref();
         self.is_ecp_ready()
             && ccp.is_none_or(|ccp| {
                 !ccp.negotiation().config().requires_encryption() || ccp.is_encrypting()
@@ -175,13 +175,13 @@ impl Protection {
             Some(ecp) if ecp.encrypts() => EcpEncryptor::room(mru),
             _ => mru,
         };
-        room.saturating_sub(self.ccp.as_ref().map_or(0, Ccp::overhead))
+        room.saturating_sub(self.ccp.as_deref().map_or(0, Ccp::overhead))
     }
 
     /// Encrypts a packet that is about to be sent by ECP; `packet` is the information of `protocol`. The
     /// answer is the protocol that it has now.
     pub(super) fn encrypt(&mut self, protocol: PppProtocol, packet: &mut PacketBuf) -> PppProtocol {
-        let ecp = self.ecp.as_mut();
+        let ecp = self.ecp.as_deref_mut();
         if ecp.is_some_and(|ecp| ecp.encrypt(protocol, packet)) {
             PppProtocol::ENCRYPTED
         } else {
@@ -201,7 +201,7 @@ impl Protection {
             return Err(SendError::NotEncrypted);
         }
         // RFC 1968 §2.2 MUST (order): what is compressed and encrypted is compressed first.
-        let ccp = self.ccp.as_mut();
+        let ccp = self.ccp.as_deref_mut();
         let protocol = if ccp.is_some_and(|ccp| ccp.compress(protocol, packet)) {
             PppProtocol::COMPRESSED
         } else {
@@ -213,13 +213,13 @@ impl Protection {
 
 impl Link {
     /// CCP, to look at; `None` where it is not configured.
-    pub const fn ccp(&self) -> Option<&Ccp> {
-        self.protection.ccp.as_ref()
+    pub fn ccp(&self) -> Option<&Ccp> {
+        self.protection.ccp.as_deref()
     }
 
     /// ECP, to look at; `None` where it is not configured.
-    pub const fn ecp(&self) -> Option<&Ecp> {
-        self.protection.ecp.as_ref()
+    pub fn ecp(&self) -> Option<&Ecp> {
+        self.protection.ecp.as_deref()
     }
 
     /// How long a network packet may be, in octets: what the peer takes, less what encryption adds.
@@ -378,9 +378,9 @@ impl Link {
 
     /// Takes in what CCP and ECP tell; false when they tell nothing more.
     pub(super) fn settle_protection(&mut self, now: Instant) -> bool {
-        if let Some(event) = self.protection.ecp.as_mut().and_then(Ecp::poll_event) {
+        if let Some(event) = self.protection.ecp.as_deref_mut().and_then(Ecp::poll_event) {
             self.on_ecp(now, event);
-        } else if let Some(event) = self.protection.ccp.as_mut().and_then(Ccp::poll_event) {
+        } else if let Some(event) = self.protection.ccp.as_deref_mut().and_then(Ccp::poll_event) {
             self.on_ccp(now, event);
         } else {
             return false;
@@ -442,8 +442,8 @@ impl Link {
         let protection = &self.protection;
         let is_settled = |ccp: &Ccp| ccp.is_open() && !ccp.is_encrypting();
         let lacks_ecp =
-            protection.ecp.as_ref().is_some_and(Ecp::is_open) && !protection.is_ecp_ready();
-        let lacks_ccp = protection.ccp.as_ref().is_some_and(is_settled) && !protection.is_ready();
+            protection.ecp.as_deref().is_some_and(Ecp::is_open) && !protection.is_ecp_ready();
+        let lacks_ccp = protection.ccp.as_deref().is_some_and(is_settled) && !protection.is_ready();
         if lacks_ecp || lacks_ccp {
             self.end_unprotected(now);
         } else {

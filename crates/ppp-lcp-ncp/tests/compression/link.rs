@@ -240,6 +240,7 @@ fn small_mppe() -> Option<CcpConfig> {
     mppe(MppeConfig::default())
 }
 
+// RFC 3078 §2 SHOULD (terminate): the link ends.
 #[test]
 fn encryption_that_is_refused() {
     let strong = small_mppe();
@@ -269,7 +270,7 @@ fn encryption_that_is_refused() {
     }
 }
 
-// RFC 3078 §5 MUST (keys): without MS-CHAP-V2 there are none.
+// RFC 3078 §4 MUST (keys): without MS-CHAP-V2 there are none.
 #[test]
 fn encryption_without_keys() {
     for method in [None, Some(AuthMethod::ChapMd5), Some(AuthMethod::Pap)] {

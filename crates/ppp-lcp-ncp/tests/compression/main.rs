@@ -2,6 +2,7 @@
 //! (RFC 1977), by themselves and over a link.
 
 #![allow(
+    clippy::cast_possible_truncation,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,

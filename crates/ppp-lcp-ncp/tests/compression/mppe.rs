@@ -17,7 +17,7 @@ fn keys(is_server: bool) -> MsChapV2Keys {
 }
 
 // RFC 3079 §3.1 MUST (salt): weak keys begin with known octets.
-// RFC 3079 §3.1 MUST (directions): the server's send key is the client's receive key.
+// RFC 3079 §3.4 MUST (directions): the server's send key is the client's receive key.
 #[test]
 fn the_keys_of_rfc_3079_section_3_5() {
     let (server, client) = (keys(true), keys(false));

@@ -113,7 +113,7 @@ fn what_is_asked_for() {
     assert_eq!(asked(&mppe, Some(keys(true))), mppe_option(H | M | S | L));
     let mppe = with_mppe(&[MppeStrength::Bits128], MppeMode::Stateful);
     assert_eq!(asked(&mppe, Some(keys(true))), mppe_option(S));
-    // RFC 3078 §5 MUST (keys): without keys there is nothing to ask for.
+    // RFC 3078 §4 MUST (keys): without keys there is nothing to ask for.
     assert!(asked(&mppe, None).is_empty());
     assert_eq!(asked(&all(), None), [26, 4, 0x78, 0, 21, 3, 0x2c]);
     let both = CcpConfig {
@@ -383,7 +383,7 @@ fn a_reset_request_is_sent_again_and_at_last_given_up() {
         assert_eq!(next, now + Duration::from_secs(1));
         now = next;
         b.handle_timeout(now);
-        assert_eq!(sent(&mut b), [first.clone()]);
+        assert_eq!(sent(&mut b), std::slice::from_ref(&first));
     }
     now = b.poll_timeout().unwrap();
     b.handle_timeout(now);

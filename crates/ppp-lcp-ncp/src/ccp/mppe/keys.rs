@@ -147,7 +147,7 @@ impl MsChapV2Keys {
     }
 
     /// GetAsymmetricStartKey.
-    // RFC 3079 §3.1 MUST (directions): what one side sends with, the other receives with.
+    // RFC 3079 §3.4 MUST (directions): what one side sends with, the other receives with.
     fn mppe_key(&self, strength: MppeStrength, is_send: bool) -> MppeKey {
         let direction = if is_send == self.is_server() {
             SERVER_TO_CLIENT
