@@ -8,7 +8,9 @@
 )]
 
 use packet_buffer::PacketBuf;
-use ppp_lcp_ncp::framing::{Decoder, ESCAPE, Encoder, FLAG, Fcs, FramingParameters, fcs16, fcs32};
+use ppp_lcp_ncp::framing::{
+    Decoder, DecoderStats, ESCAPE, Encoder, FLAG, Fcs, FramingParameters, VectorUnit, fcs16, fcs32,
+};
 use ppp_lcp_ncp::lcp::FcsAlternatives;
 use proptest::prelude::*;
 
@@ -305,10 +307,37 @@ fn octets() -> impl Strategy<Value = u8> {
     prop_oneof![any::<u8>(), Just(FLAG), Just(ESCAPE), 0u8..32]
 }
 
+/// Octets of one kind, in runs of up to 100.
+fn run() -> impl Strategy<Value = Vec<u8>> {
+    let special = prop_oneof![
+        Just(vec![FLAG]),
+        Just(vec![ESCAPE]),
+        Just(vec![ESCAPE, FLAG ^ 0x20]),
+        Just(vec![0x11]),
+        Just(vec![b'x', ESCAPE, 0x01]),
+        any::<u8>().prop_map(|octet| vec![octet]),
+    ];
+    let repeated = (special, 1usize..100).prop_map(|(octets, times)| octets.repeat(times));
+    prop_oneof![
+        repeated,
+        prop::collection::vec(octets(), 1..100),
+        prop::collection::vec(0x80u8..=0xff, 1..200),
+    ]
+}
+
+/// Runs after each other, now and then more than a frame may have.
+fn stream() -> impl Strategy<Value = Vec<u8>> {
+    let long = prop::collection::vec(0x80u8..=0xff, 1400..1700);
+    let run = prop_oneof![12 => run(), 1 => long];
+    prop::collection::vec(run, 0..12).prop_map(|runs| runs.concat())
+}
+
 fn packets() -> impl Strategy<Value = Vec<Vec<u8>>> {
-    let plain = prop::collection::vec(0x80u8..=0xff, 2..200);
-    let nasty = prop::collection::vec(octets(), 2..100);
-    prop::collection::vec(prop_oneof![plain, nasty], 1..6)
+    let packet = stream().prop_map(|mut octets| {
+        octets.truncate(1500);
+        [&[0x80, 0x21][..], &octets].concat()
+    });
+    prop::collection::vec(packet, 1..6)
 }
 
 fn parameters() -> impl Strategy<Value = FramingParameters> {
@@ -324,37 +353,115 @@ fn parameters() -> impl Strategy<Value = FramingParameters> {
     })
 }
 
-proptest! {
-    /// The encoder agrees with the octet-by-octet rule, and the decoder finds the same in any chunks.
-    #[test]
-    fn round_trip(packets in packets(), parameters in parameters(), size in 1usize..40) {
-        let mut out = PacketBuf::new();
-        let mut encoder = Encoder::new();
-        let mut expected = Vec::new();
-        for packet in &packets {
-            let start = out.len();
-            encoder.encode(&parameters, packet, &mut out);
-            let frame = simple(&parameters, b"\xff\x03", packet);
-            let shared = usize::from(start > 0);
-            prop_assert_eq!(&out.as_slice()[start..], &frame[shared..]);
-            expected.push([&[0xff, 3][..], packet].concat());
+/// A decoder for frames of 1500 octets, octet by octet as the RFC says it.
+#[derive(Default)]
+struct SimpleDecoder {
+    frame: Option<Vec<u8>>,
+    is_escaped: bool,
+    is_too_long: bool,
+    stats: DecoderStats,
+    found: Vec<Vec<u8>>,
+}
+
+impl SimpleDecoder {
+    fn take(&mut self, octet: u8, accm: u32) {
+        if octet == FLAG {
+            self.end();
+            return;
         }
-        let mut decoder = plain_decoder();
-        decoder.set_accm(parameters.accm);
-        decoder.set_fcs(parameters.check_sequence());
-        let chunks: Vec<&[u8]> = out.as_slice().chunks(size).collect();
-        prop_assert_eq!(decoded(&mut decoder, &chunks), expected);
+        let Some(frame) = &mut self.frame else {
+            self.stats.stray_octets += 1;
+            return;
+        };
+        if octet < 32 && accm >> octet & 1 == 1 {
+            self.stats.stray_controls += 1;
+        } else if self.is_too_long {
+        } else if octet == ESCAPE && !self.is_escaped {
+            self.is_escaped = true;
+        } else if frame.len() == 1508 {
+            self.is_too_long = true;
+            self.stats.oversize += 1;
+        } else {
+            frame.push(if self.is_escaped { octet ^ 0x20 } else { octet });
+            self.is_escaped = false;
+        }
     }
 
-    /// Whatever comes, chunks make no difference.
+    fn end(&mut self) {
+        let is_escaped = core::mem::take(&mut self.is_escaped);
+        let is_too_long = core::mem::take(&mut self.is_too_long);
+        let Some(frame) = self.frame.replace(Vec::new()) else {
+            return;
+        };
+        if is_too_long {
+        } else if is_escaped {
+            self.stats.aborted += 1;
+        } else if frame.is_empty() {
+            self.stats.empty += 1;
+        } else if frame.len() < 4 {
+            self.stats.runts += 1;
+        } else if fcs16(&frame) ^ 0xffff == 0xf0b8 {
+            self.stats.frames += 1;
+            self.found.push(frame[..frame.len() - 2].to_vec());
+        } else {
+            self.stats.bad_fcs += 1;
+        }
+    }
+}
+
+proptest! {
+    /// With all vector units, the encoder agrees with the octet-by-octet rule, and the decoder finds
+    /// the same in any chunks.
     #[test]
-    fn noise(noise in prop::collection::vec(octets(), 0..400), size in 1usize..40, accm: u32) {
-        let mut whole = plain_decoder();
-        let mut parts = plain_decoder();
-        whole.set_accm(accm);
-        parts.set_accm(accm);
-        let chunks: Vec<&[u8]> = noise.chunks(size).collect();
-        prop_assert_eq!(decoded(&mut whole, &[&noise]), decoded(&mut parts, &chunks));
-        prop_assert_eq!(whole.stats(), parts.stats());
+    fn round_trip(packets in packets(), parameters in parameters(), size in 1usize..300) {
+        for unit in VectorUnit::available() {
+            let mut out = PacketBuf::new();
+            let mut encoder = Encoder::with_unit(unit);
+            let mut expected = Vec::new();
+            for packet in &packets {
+                let start = out.len();
+                encoder.encode(&parameters, packet, &mut out);
+                let frame = simple(&parameters, b"\xff\x03", packet);
+                let shared = usize::from(start > 0);
+                prop_assert_eq!(&out.as_slice()[start..], &frame[shared..], "{}", unit);
+                expected.push([&[0xff, 3][..], packet].concat());
+            }
+            let mut decoder = Decoder::with_unit(1500, unit);
+            decoder.set_parameters(&parameters);
+            let chunks: Vec<&[u8]> = out.as_slice().chunks(size).collect();
+            prop_assert_eq!(decoded(&mut decoder, &chunks), expected, "{}", unit);
+        }
+    }
+
+    /// Whatever comes, in chunks of any size, all vector units see what the octet-by-octet rule sees.
+    #[test]
+    fn noise(
+        noise in stream(),
+        frames in prop::collection::vec((stream(), any::<bool>()), 0..3),
+        size in 1usize..300,
+        accm in prop_oneof![Just(0), Just(u32::MAX), any::<u32>()],
+    ) {
+        let parameters = FramingParameters { accm, ..PLAIN };
+        let mut stream = noise;
+        for (octets, is_whole) in frames {
+            let mut frame = encoded(&parameters, &octets);
+            if !is_whole {
+                frame.truncate(octets.len());
+            }
+            stream.extend(frame);
+        }
+        let mut simple = SimpleDecoder::default();
+        stream.iter().for_each(|octet| simple.take(*octet, accm));
+        for unit in VectorUnit::available() {
+            let mut whole = Decoder::with_unit(1500, unit);
+            let mut parts = Decoder::with_unit(1500, unit);
+            whole.set_parameters(&parameters);
+            parts.set_parameters(&parameters);
+            let chunks: Vec<&[u8]> = stream.chunks(size).collect();
+            prop_assert_eq!(&decoded(&mut whole, &[&stream]), &simple.found, "{}", unit);
+            prop_assert_eq!(&decoded(&mut parts, &chunks), &simple.found, "{}", unit);
+            prop_assert_eq!(whole.stats(), &simple.stats, "{}", unit);
+            prop_assert_eq!(parts.stats(), &simple.stats, "{}", unit);
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! A stream of octets to frames.
 
+use super::block::{BLOCK, Block, Classes, Lanes, low_bits, starters};
 use super::fcs::{self, Fcs};
 use super::parameters::FramingParameters;
-use super::scan::{LANES, any_boundary, plain_len};
-use super::{ESCAPE, ESCAPE_MASK, FLAG};
+use super::vectors::VectorUnit;
 use crate::wire::{PppPacket, PppProtocol};
-use alloc::vec::Vec;
+use alloc::boxed::Box;
+use alloc::vec;
 use core::fmt;
 
 /// Octets of a frame around the information: Address, Control, Protocol, and the longer check
@@ -53,165 +54,295 @@ enum Place {
 /// Finds frames in a stream that comes in chunks of any size. It keeps one frame, whose length is
 /// bounded.
 pub struct Decoder {
-    frame: Vec<u8>,
-    limit: usize,
-    place: Place,
-    fcs: Fcs,
-    accm: u32,
-    stats: DecoderStats,
+    unit: VectorUnit,
+    scanner: Scanner,
 }
 
 impl Decoder {
     /// A decoder that waits for the first flag, for frames of up to `mru` octets of information; 1500
     /// at least, as every receiver has to take those.
     pub fn new(mru: u16) -> Self {
+        Self::with_unit(mru, VectorUnit::best())
+    }
+
+    /// The same, with instructions of the caller's choice.
+    pub fn with_unit(mru: u16, unit: VectorUnit) -> Self {
         let limit = usize::from(mru.max(MIN_MRU)) + OVERHEAD;
-        Self {
-            frame: Vec::with_capacity(limit),
+        let scanner = Scanner {
+            frame: vec![0; limit + BLOCK].into_boxed_slice(),
+            length: 0,
             limit,
             place: Place::Outside,
             fcs: Fcs::Bits16,
+            unit,
             accm: u32::MAX,
             stats: DecoderStats::default(),
-        }
+        };
+        Self { unit, scanner }
     }
 
     /// Sets what was agreed on for frames to us:
     /// [`Link::receive_framing`](crate::link::Link::receive_framing) says it, and it may change with
     /// each packet that the link takes.
     pub const fn set_parameters(&mut self, parameters: &FramingParameters) {
-        self.accm = parameters.accm;
-        self.fcs = parameters.check_sequence();
+        self.set_accm(parameters.accm);
+        self.set_fcs(parameters.check_sequence());
     }
 
     /// Sets the check sequence that was agreed on. With the longer one, LCP packets are taken with
     /// the shorter too: the peer may not know yet.
     pub const fn set_fcs(&mut self, fcs: Fcs) {
-        self.fcs = fcs;
+        self.scanner.fcs = fcs;
     }
 
     /// Sets the control characters that the peer escapes, bit n for character n: those that arrive
     /// bare were put in by the line and are dropped. All of them, until it is set.
     pub const fn set_accm(&mut self, accm: u32) {
-        self.accm = accm;
+        self.scanner.accm = accm;
     }
 
     /// Counters.
     pub const fn stats(&self) -> &DecoderStats {
-        &self.stats
+        &self.scanner.stats
     }
 
     /// Takes octets off the front of `input` until a frame is complete, and returns it without the
     /// check sequence; [`Link::handle_input`](crate::link::Link::handle_input) takes it so. `None` means
     /// that `input` is used up.
     pub fn next_frame(&mut self, input: &mut &[u8]) -> Option<&[u8]> {
-        if self.place == Place::Delivered {
-            self.begin();
+        if self.scanner.place == Place::Delivered {
+            self.scanner.begin();
         }
-        while !input.is_empty() {
-            while self.take_plain(input) || self.take_lanes(input) {}
-            let Some((octet, rest)) = input.split_first() else {
-                break;
+        let length = self.unit.scan(&mut self.scanner, input)?;
+        self.scanner.place = Place::Delivered;
+        self.scanner.frame.get(..length)
+    }
+}
+
+/// A frame, and how it grows.
+pub(super) struct Scanner {
+    /// Has room for a block behind the limit.
+    frame: Box<[u8]>,
+    length: usize,
+    limit: usize,
+    place: Place,
+    fcs: Fcs,
+    unit: VectorUnit,
+    accm: u32,
+    stats: DecoderStats,
+}
+
+/// The octets that a frame has at least.
+// RFC 1662 §4.3 MUST (invalid): less than four octets with the shorter sequence are no frame.
+const SHORT: usize = 4;
+
+impl Scanner {
+    /// Takes octets off the front of `input` until a good frame ends; its length.
+    #[inline(always)]
+    pub(super) fn scan<L: Lanes>(&mut self, lanes: L, input: &mut &[u8]) -> Option<usize> {
+        loop {
+            self.take_plain(lanes, input);
+            let mut padded = [0; BLOCK];
+            let (block, size) = match input.first_chunk::<BLOCK>() {
+                Some(block) => (block, BLOCK),
+                None if input.is_empty() => return None,
+                None => {
+                    if let Some(part) = padded.get_mut(..input.len()) {
+                        part.copy_from_slice(input);
+                    }
+                    (&padded, input.len())
+                }
             };
-            *input = rest;
-            if let Some(length) = self.take(*octet) {
-                self.place = Place::Delivered;
-                return self.frame.get(..length);
+            let (taken, length) = self.take_block(lanes, block, size);
+            *input = input.get(taken..).unwrap_or_default();
+            if length.is_some() {
+                return length;
             }
         }
-        None
     }
 
-    fn begin(&mut self) {
-        self.frame.clear();
-        self.place = Place::Inside;
-    }
-
-    /// Copies a run without anything special; false when there is none.
-    fn take_plain(&mut self, input: &mut &[u8]) -> bool {
-        if self.place != Place::Inside {
-            return false;
-        }
-        let room = self.limit.saturating_sub(self.frame.len());
-        let near = input.get(..room).unwrap_or(input);
-        let (plain, rest) = input.split_at(plain_len(near, self.accm != 0));
-        self.frame.extend_from_slice(plain);
-        *input = rest;
-        !plain.is_empty()
-    }
-
-    /// Takes eight octets with escapes among them, without a branch that depends on them; false when
-    /// there is something else among them.
-    fn take_lanes(&mut self, input: &mut &[u8]) -> bool {
-        let mut escaped = match self.place {
+    /// Takes blocks in which there is nothing but octets of a frame, escaped or not, while all of
+    /// them have room: most of what there is to do.
+    #[inline(always)]
+    fn take_plain<L: Lanes>(&mut self, lanes: L, input: &mut &[u8]) {
+        let mut carried = match self.place {
             Place::Inside => 0,
             Place::Escaped => 1,
-            Place::Outside | Place::Overlong | Place::Delivered => return false,
+            Place::Outside | Place::Overlong | Place::Delivered => return,
         };
-        let Some((lanes, rest)) = input.split_first_chunk::<LANES>() else {
-            return false;
-        };
-        let has_room = self.frame.len() + LANES <= self.limit;
-        if !has_room || any_boundary(*lanes, self.accm != 0) {
-            return false;
-        }
-        let mut octets = [0; LANES];
-        let mut length = 0;
-        for octet in lanes {
-            if let Some(place) = octets.get_mut(length) {
-                *place = *octet ^ (escaped * ESCAPE_MASK);
+        let (mut length, accm) = (self.length, self.accm);
+        // There is a block of room behind the limit.
+        let room = self.frame.get_mut(..self.limit).unwrap_or_default();
+        let (blocks, _) = input.as_chunks::<BLOCK>();
+        let mut taken = 0;
+        for block in blocks {
+            let classes = lanes.classes(block, accm);
+            let Some(room) = room.get_mut(length..).and_then(<[u8]>::first_chunk_mut) else {
+                break;
+            };
+            if classes.flags | classes.controls != 0 {
+                break;
             }
-            escaped = u8::from(*octet == ESCAPE) & (escaped ^ 1);
-            length += usize::from(escaped ^ 1);
+            let starters = starters(classes.escapes & !carried);
+            let flip = starters << 1 | carried;
+            lanes.gather(block, !starters, flip & !starters, room);
+            length += starters.count_zeros() as usize;
+            carried = starters >> (BLOCK - 1);
+            taken += BLOCK;
         }
-        self.frame
-            .extend_from_slice(octets.get(..length).unwrap_or_default());
-        self.place = if escaped == 1 {
+        *input = input.get(taken..).unwrap_or_default();
+        self.length = length;
+        self.place = if carried == 1 {
             Place::Escaped
         } else {
             Place::Inside
         };
-        *input = rest;
-        true
     }
 
-    /// Takes one octet; the length of a good frame when that ends one.
-    fn take(&mut self, octet: u8) -> Option<usize> {
-        if octet == FLAG {
-            return self.end();
-        }
-        // RFC 1662 §4.2 MUST (remove): control characters of the map are removed, wherever they are.
-        if octet < 32 && self.accm >> octet & 1 == 1 && self.place != Place::Outside {
-            self.stats.stray_controls += 1;
-            return None;
-        }
-        match (self.place, octet) {
-            (Place::Outside, _) => self.stats.stray_octets += 1,
-            (Place::Inside, ESCAPE) => self.place = Place::Escaped,
-            (Place::Inside, octet) => self.keep(octet),
-            (Place::Escaped, octet) => {
-                self.place = Place::Inside;
-                self.keep(octet ^ ESCAPE_MASK);
+    /// Takes the first `size` octets of a block, or as many as are up to the end of a good frame.
+    #[inline(always)]
+    fn take_block<L: Lanes>(
+        &mut self,
+        lanes: L,
+        block: &Block,
+        size: usize,
+    ) -> (usize, Option<usize>) {
+        let classes = lanes.classes(block, self.accm).within(size);
+        let mut at = 0;
+        while at < size {
+            if self.place == Place::Inside && self.length == 0 {
+                at = self.skip_short(classes, at);
             }
-            (Place::Overlong | Place::Delivered, _) => {}
+            let flags = classes.flags & !low_bits(at);
+            let end = size.min(flags.trailing_zeros() as usize);
+            if at < end {
+                self.take_run(lanes, block, classes, at, end);
+                at = end;
+            }
+            if at < size {
+                at += 1;
+                if let Some(length) = self.end() {
+                    return (at, Some(length));
+                }
+            }
         }
-        None
+        (size, None)
     }
 
-    fn keep(&mut self, octet: u8) {
-        if self.frame.len() < self.limit {
-            self.frame.push(octet);
-        } else {
+    /// At the beginning of a frame: counts the frames from `at` on that end in the block and have
+    /// fewer octets than a frame can, all at once, and returns where the next begins.
+    // RFC 1662 §3.1 MUST (empty): two flags in a row are not a frame.
+    // RFC 1662 §4.3 MUST (invalid): short frames and aborted ones are discarded.
+    #[inline(always)]
+    fn skip_short(&mut self, classes: Classes, at: usize) -> usize {
+        let behind = !low_bits(at);
+        let others = !classes.flags & behind;
+        // Where four octets begin that are no flags, there is no short frame any more.
+        let long = others & others >> 1 & others >> 2 & others >> 3;
+        let flags = classes.flags & behind & low_bits(long.trailing_zeros() as usize);
+        let next = BLOCK - flags.leading_zeros() as usize;
+        let frames = behind & low_bits(next);
+        let (escapes, controls) = (classes.escapes & frames, classes.controls & frames);
+        // An escape could be in front of a control character, and so about the octet behind it.
+        if flags == 0 || escapes != 0 && controls != 0 {
+            return at;
+        }
+        let starters = starters(escapes);
+        let kept = others & frames & !starters & !controls;
+        let aborted = flags & starters << 1;
+        // Between two flags all bits are set. Another one among them carries over to the second flag.
+        let with_octets = flags & (others & frames).wrapping_add(kept);
+        let count = |flags: u64| u64::from(flags.count_ones());
+        self.stats.aborted += count(aborted);
+        self.stats.runts += count(with_octets & !aborted);
+        self.stats.empty += count(flags & !with_octets & !aborted);
+        self.stats.stray_controls += count(controls);
+        next
+    }
+
+    /// Takes the octets from `at` to `end` of a block, without a flag among them.
+    #[inline(always)]
+    fn take_run<L: Lanes>(
+        &mut self,
+        lanes: L,
+        block: &Block,
+        classes: Classes,
+        at: usize,
+        end: usize,
+    ) {
+        let run = low_bits(end) & !low_bits(at);
+        let controls = classes.controls & run;
+        match self.place {
+            Place::Outside => {
+                self.stats.stray_octets += u64::from(run.count_ones());
+                return;
+            }
+            // RFC 1662 §4.2 MUST (remove): control characters of the map are removed, wherever they are.
+            Place::Overlong | Place::Delivered => {
+                self.stats.stray_controls += u64::from(controls.count_ones());
+                return;
+            }
+            Place::Inside | Place::Escaped => {}
+        }
+        if controls == 0 {
+            let escapes = (classes.escapes & run) >> (at % BLOCK);
+            self.unescape(lanes, block, at, end - at, escapes);
+            return;
+        }
+        self.stats.stray_controls += u64::from(controls.count_ones());
+        let mut left = [0; BLOCK];
+        lanes.gather(block, run & !controls, 0, &mut left);
+        let size = (run & !controls).count_ones() as usize;
+        let escapes = lanes.classes(&left, 0).within(size).escapes;
+        self.unescape(lanes, &left, 0, size, escapes);
+    }
+
+    /// Takes `size` octets of a block from `at` on; `escapes` has their first at bit 0.
+    #[inline(always)]
+    fn unescape<L: Lanes>(
+        &mut self,
+        lanes: L,
+        block: &Block,
+        at: usize,
+        size: usize,
+        escapes: u64,
+    ) {
+        let Some(last) = size.checked_sub(1) else {
+            return;
+        };
+        let carried = u64::from(self.place == Place::Escaped);
+        let starters = starters(escapes & !carried);
+        let keep = low_bits(size) & !starters;
+        let flip = (starters << 1 | carried) & keep;
+        let length = self.length + keep.count_ones() as usize;
+        if length > self.limit {
             self.stats.oversize += 1;
             self.place = Place::Overlong;
+            return;
         }
+        let room = self.frame.get_mut(self.length..);
+        if let Some(room) = room.and_then(<[u8]>::first_chunk_mut) {
+            lanes.gather(block, keep << (at % BLOCK), flip << (at % BLOCK), room);
+        }
+        self.length = length;
+        self.place = if starters >> last & 1 == 1 {
+            Place::Escaped
+        } else {
+            Place::Inside
+        };
     }
 
-    /// A flag has come.
+    fn begin(&mut self) {
+        self.length = 0;
+        self.place = Place::Inside;
+    }
+
+    /// A flag has come: the length of a good frame that ends with it.
     // RFC 1662 §4.3 MUST (invalid): short frames and aborted ones are discarded, and not counted as
     // errors of the check sequence.
+    #[inline]
     fn end(&mut self) -> Option<usize> {
-        let (place, length) = (self.place, self.frame.len());
+        let (place, length) = (self.place, self.length);
         let stats = &mut self.stats;
         let good = match place {
             Place::Outside | Place::Overlong | Place::Delivered => None,
@@ -224,13 +355,13 @@ impl Decoder {
                 stats.empty += 1;
                 None
             }
-            // RFC 1662 §4.3 MUST (invalid): less than four octets with the shorter sequence.
-            Place::Inside if length < 4 => {
+            Place::Inside if length < SHORT => {
                 stats.runts += 1;
                 None
             }
             Place::Inside => {
-                let good = good_len(self.fcs, &self.frame);
+                let frame = self.frame.get(..length).unwrap_or_default();
+                let good = good_len(self.fcs, self.unit, frame);
                 *match good {
                     Some(_) => &mut stats.frames,
                     None => &mut stats.bad_fcs,
@@ -246,14 +377,14 @@ impl Decoder {
 }
 
 /// The length without the check sequence, when that is right.
-fn good_len(which: Fcs, frame: &[u8]) -> Option<usize> {
-    if let Some(octets) = fcs::checked(which, frame) {
+fn good_len(which: Fcs, unit: VectorUnit, frame: &[u8]) -> Option<usize> {
+    if let Some(octets) = fcs::checked(which, unit, frame) {
         return Some(octets.len());
     }
     if which == Fcs::Bits16 {
         return None;
     }
-    let octets = fcs::checked(Fcs::Bits16, frame)?;
+    let octets = fcs::checked(Fcs::Bits16, unit, frame)?;
     let packet = PppPacket::parse(octets).ok()?;
     (packet.protocol() == PppProtocol::LCP).then_some(octets.len())
 }
@@ -261,9 +392,9 @@ fn good_len(which: Fcs, frame: &[u8]) -> Option<usize> {
 impl fmt::Debug for Decoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decoder")
-            .field("place", &self.place)
-            .field("length", &self.frame.len())
-            .field("stats", &self.stats)
+            .field("place", &self.scanner.place)
+            .field("length", &self.scanner.length)
+            .field("stats", &self.scanner.stats)
             .finish_non_exhaustive()
     }
 }

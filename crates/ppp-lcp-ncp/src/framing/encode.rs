@@ -1,12 +1,20 @@
 //! Packets to frames.
 
+use super::block::{BLOCK, Lanes, low_bits};
 use super::fcs;
 use super::parameters::FramingParameters;
-use super::scan::{LANES, plain_len};
+use super::vectors::VectorUnit;
 use super::{ESCAPE, ESCAPE_MASK, FLAG};
 use packet_buffer::PacketBuf;
 
 const ADDRESS_AND_CONTROL: [u8; 2] = [0xff, 0x03];
+
+/// What a frame has beside its packet: flags, Address and Control fields and the longer check
+/// sequence, all escaped.
+const OVERHEAD: usize = 2 + 2 * (ADDRESS_AND_CONTROL.len() + 4);
+
+/// Octets of which it does not pay to make a block.
+const FEW: usize = 12;
 
 /// Makes frames of PPP packets.
 ///
@@ -16,68 +24,18 @@ const ADDRESS_AND_CONTROL: [u8; 2] = [0xff, 0x03];
 pub struct Encoder {
     /// Whether the receiver has not seen a flag that could begin the next frame.
     idle: bool,
-    escapes: Escapes,
-}
-
-/// Which octets are escaped with one map.
-#[derive(Debug, Clone)]
-struct Escapes {
-    accm: u32,
-    /// 1 for each octet that is escaped.
-    table: [u8; 256],
-}
-
-impl Escapes {
-    // RFC 1662 §4.2 MUST (escape): flag and escape are always escaped, control characters as the map
-    // of the receiver says.
-    fn new(accm: u32) -> Self {
-        let mut table = [0; 256];
-        for (octet, escaped) in (0u32..).zip(&mut table) {
-            let is_mapped = octet < 32 && accm >> octet & 1 == 1;
-            let is_special = octet == u32::from(FLAG) || octet == u32::from(ESCAPE);
-            *escaped = u8::from(is_mapped || is_special);
-        }
-        Self { accm, table }
-    }
-
-    fn append(&self, octets: &[u8], out: &mut PacketBuf) {
-        let controls = self.accm != 0;
-        let mut rest = octets;
-        while !rest.is_empty() {
-            let (plain, behind) = rest.split_at(plain_len(rest, controls));
-            out.append_slice(plain);
-            let (lanes, behind) = behind.split_at(behind.len().min(LANES));
-            self.append_lanes(lanes, out);
-            rest = behind;
-        }
-    }
-
-    /// Eight octets at most, each of which may double, without a branch that depends on them.
-    fn append_lanes(&self, lanes: &[u8], out: &mut PacketBuf) {
-        let mut escaped = [0; 2 * LANES];
-        let mut length = 0;
-        for octet in lanes {
-            let is = self.table.get(usize::from(*octet)).copied().unwrap_or(1);
-            if let Some(place) = escaped.get_mut(length) {
-                *place = ESCAPE;
-            }
-            length += usize::from(is);
-            if let Some(place) = escaped.get_mut(length) {
-                *place = *octet ^ (is * ESCAPE_MASK);
-            }
-            length += 1;
-        }
-        out.append_slice(escaped.get(..length).unwrap_or_default());
-    }
+    unit: VectorUnit,
 }
 
 impl Encoder {
     /// An encoder whose first frame begins with a flag.
     pub fn new() -> Self {
-        Self {
-            idle: true,
-            escapes: Escapes::new(FramingParameters::DEFAULT.accm),
-        }
+        Self::with_unit(VectorUnit::best())
+    }
+
+    /// The same, with instructions of the caller's choice.
+    pub const fn with_unit(unit: VectorUnit) -> Self {
+        Self { idle: true, unit }
     }
 
     /// Nothing was sent for long, or the line may have been disturbed: the next frame begins with a
@@ -91,11 +49,9 @@ impl Encoder {
     /// [`Link::encapsulate`](crate::link::Link::encapsulate) make them; a protocol that is one octet
     /// already stays as it is.
     ///
-    /// The frame has at most twice as many octets as the packet, and 14 more.
+    /// The frame has at most twice as many octets as the packet, and 14 more. For a moment it takes
+    /// as much tailroom, and 128 octets more.
     pub fn encode(&mut self, parameters: &FramingParameters, packet: &[u8], out: &mut PacketBuf) {
-        if self.escapes.accm != parameters.accm {
-            self.escapes = Escapes::new(parameters.accm);
-        }
         let is_lcp = packet.starts_with(&[0xc0, 0x21]);
         let packet = match packet {
             // RFC 1662 §3.2 MUST NOT (acfc-lcp): LCP is never compressed; its first octet is not zero.
@@ -112,15 +68,24 @@ impl Encoder {
         } else {
             &ADDRESS_AND_CONTROL
         };
-        let (fcs, size) = fcs::over(parameters.check_sequence(), [header, packet]);
+        let which = parameters.check_sequence();
+        let fcs = fcs::over(which, self.unit, [header, packet]);
+        let start = out.len();
+        let room = packet.len().saturating_mul(2) + OVERHEAD + 2 * BLOCK;
+        let mut writer = Writer {
+            out: out.append(room),
+            length: 0,
+            accm: parameters.accm,
+        };
         if core::mem::take(&mut self.idle) {
-            out.append_slice(&[FLAG]);
+            writer.put(FLAG);
         }
-        self.escapes.append(header, out);
-        self.escapes.append(packet, out);
-        self.escapes
-            .append(fcs.get(..size).unwrap_or_default(), out);
-        out.append_slice(&[FLAG]);
+        writer.escape_few(header);
+        writer.escape(self.unit, packet);
+        writer.escape_few(fcs.get(..which.size()).unwrap_or_default());
+        writer.put(FLAG);
+        let length = writer.length;
+        out.truncate(start + length);
     }
 }
 
@@ -128,4 +93,79 @@ impl Default for Encoder {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Writes a frame where there is room for it.
+struct Writer<'a> {
+    out: &'a mut [u8],
+    length: usize,
+    accm: u32,
+}
+
+impl Writer<'_> {
+    #[inline]
+    fn put(&mut self, octet: u8) {
+        if let Some(place) = self.out.get_mut(self.length) {
+            *place = octet;
+        }
+        self.length += 1;
+    }
+
+    /// Octets that are too few to make a block of, without a branch that depends on them.
+    #[inline]
+    fn escape_few(&mut self, octets: &[u8]) {
+        for &octet in octets {
+            let escaped = is_escaped(octet, self.accm);
+            self.put(ESCAPE);
+            self.length -= usize::from(escaped ^ 1);
+            self.put(octet ^ (escaped * ESCAPE_MASK));
+        }
+    }
+
+    #[inline]
+    fn escape(&mut self, unit: VectorUnit, octets: &[u8]) {
+        if octets.len() <= FEW {
+            return self.escape_few(octets);
+        }
+        let room = self.out.get_mut(self.length..).unwrap_or_default();
+        self.length += unit.escape(octets, self.accm, room);
+    }
+}
+
+/// 1 for an octet that is escaped.
+// RFC 1662 §4.2 MUST (escape): flag and escape are always escaped, control characters as the map
+// of the receiver says.
+#[inline]
+fn is_escaped(octet: u8, accm: u32) -> u8 {
+    let is_mapped = (octet < 32) & (accm >> (octet & 31) & 1 == 1);
+    u8::from(is_mapped | (octet == FLAG) | (octet == ESCAPE))
+}
+
+/// Writes `octets` with their escapes to the front of `out`, which has twice their room and two
+/// blocks more, and returns how many octets that makes.
+#[inline(always)]
+pub(super) fn escape<L: Lanes>(lanes: L, octets: &[u8], accm: u32, out: &mut [u8]) -> usize {
+    let mut length = 0;
+    let (blocks, rest) = octets.as_chunks::<BLOCK>();
+    for block in blocks {
+        let special = lanes.special(block, accm);
+        let Some(room) = out.get_mut(length..).and_then(<[u8]>::first_chunk_mut) else {
+            break;
+        };
+        length += lanes.expand(block, special, room);
+    }
+    if rest.is_empty() {
+        return length;
+    }
+    let mut block = [0; BLOCK];
+    if let Some(part) = block.get_mut(..rest.len()) {
+        part.copy_from_slice(rest);
+    }
+    let special = lanes.special(&block, accm) & low_bits(rest.len());
+    if let Some(room) = out.get_mut(length..).and_then(<[u8]>::first_chunk_mut) {
+        // The octets that only fill the block are not escaped, and lie behind the others.
+        length += lanes.expand(&block, special, room);
+        length -= BLOCK - rest.len();
+    }
+    length
 }
