@@ -9,12 +9,16 @@
     reason = "tests"
 )]
 
+#[path = "nat44/attacks.rs"]
+mod attacks;
 #[path = "nat44/basics.rs"]
 mod basics;
 #[path = "nat44/filtering.rs"]
 mod filtering;
 #[path = "nat44/fragments.rs"]
 mod fragments;
+#[path = "nat44/hooks.rs"]
+mod hooks;
 #[path = "nat44/icmp.rs"]
 mod icmp;
 #[path = "nat44/mapping.rs"]
@@ -23,5 +27,7 @@ mod mapping;
 mod rules;
 #[path = "nat44/support.rs"]
 mod support;
+#[path = "nat44/sync.rs"]
+mod sync;
 #[path = "nat44/tcp.rs"]
 mod tcp;

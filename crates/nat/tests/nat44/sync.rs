@@ -1,0 +1,179 @@
+//! C3.19: sessions that move to a standby.
+
+use crate::support::*;
+use nat::{DropReason, ImportError, Mapping, Nat, Profile, SessionRecord};
+
+/// Two translators of the same configuration that draw different numbers.
+fn pair(config: &nat::NatConfig) -> (Nat, Nat) {
+    let make = |seed| Nat::new(config.clone(), Box::new(testkit::SeededRandom::new(seed))).unwrap();
+    (make(1), make(2))
+}
+
+fn records(nat: &Nat) -> Vec<SessionRecord> {
+    nat.export().collect()
+}
+
+#[test]
+fn sessions_go_on_at_the_standby() {
+    for mapping in [
+        Mapping::EndpointIndependent,
+        Mapping::AddressDependent,
+        Mapping::AddressAndPortDependent,
+        Mapping::PerDestination {
+            limit: 9,
+            sticky: true,
+        },
+    ] {
+        let mut config = config(Profile::Rfc);
+        napt(&mut config).mapping = mapping;
+        let (mut active, mut standby) = pair(&config);
+        let (client, server) = (end(A, 5_000), end(SERVER, 80));
+        let out = pass(&mut active, at(0), Inside, tcp(client, server, "S", 100, 0)).from;
+        pass(
+            &mut active,
+            at(0),
+            Outside,
+            tcp(server, out, "SA", 900, 101),
+        );
+        pass(
+            &mut active,
+            at(0),
+            Inside,
+            tcp(client, server, "A", 101, 901),
+        );
+        let dns = map(&mut active, at(0), end(A, 5_000), end(SERVER, 53));
+        let ping = pass(&mut active, at(0), Inside, echo(B, OTHER, 7)).from;
+        for record in records(&active) {
+            standby.import(at(1_000_000), &record).unwrap();
+        }
+        let now = at(1_000_001);
+        pass(&mut standby, now, Outside, tcp(server, out, "A", 901, 101));
+        assert_eq!(
+            pass(
+                &mut standby,
+                now,
+                Inside,
+                tcp(client, server, "A", 101, 901)
+            )
+            .from,
+            out
+        );
+        assert_eq!(
+            pass(&mut standby, now, Outside, udp(end(SERVER, 53), dns)).to,
+            client
+        );
+        let reply = echo_reply(OTHER, EXTERNAL, ping.port());
+        assert_eq!(*pass(&mut standby, now, Outside, reply).to.ip(), B);
+        assert_eq!(standby.session_count(), active.session_count());
+        assert_eq!(standby.mapping_count(), active.mapping_count());
+        // Blind resets are as powerless as before, and everything ends in its time.
+        drop_of(&mut standby, now, Outside, tcp(server, out, "R", 5, 0));
+        run_until(&mut standby, at(1_010_000));
+        assert_eq!((standby.session_count(), standby.mapping_count()), (0, 0));
+    }
+}
+
+#[test]
+fn what_is_removed_there_is_removed_here() {
+    let (mut active, mut standby) = pair(&config(Profile::Rfc));
+    map(&mut active, at(0), end(A, 5_000), end(SERVER, 53));
+    let record = records(&active)[0];
+    standby.import(at(0), &record).unwrap();
+    assert!(standby.remove_session(at(0), &record.reply));
+    assert!(!standby.remove_session(at(0), &record.original));
+    assert_eq!((standby.session_count(), standby.mapping_count()), (0, 0));
+}
+
+#[test]
+fn c19_repeated_and_forged_records_change_nothing() {
+    let (mut active, mut standby) = pair(&config(Profile::Rfc));
+    map(&mut active, at(0), end(A, 5_000), end(SERVER, 53));
+    let record = records(&active)[0];
+    standby.import(at(0), &record).unwrap();
+    assert_eq!(standby.import(at(0), &record), Err(ImportError::Clash));
+    let (sessions, mappings) = (
+        standby.session_count(),
+        standby.mappings().collect::<Vec<_>>(),
+    );
+
+    let key = |from: core::net::SocketAddrV4, to: core::net::SocketAddrV4, protocol| {
+        flow_state::Ipv4FlowKey::new(
+            (*from.ip(), from.port()),
+            (*to.ip(), to.port()),
+            protocol,
+            0,
+        )
+    };
+    let outside = record.reply.destination_port();
+    // The outside endpoint of A, for B: a split brain, or a lie.
+    let theft = SessionRecord {
+        original: key(end(B, 9), end(OTHER, 9), 17),
+        reply: key(end(OTHER, 9), end(EXTERNAL, outside), 17),
+        ..record
+    };
+    assert_eq!(standby.import(at(0), &theft), Err(ImportError::Taken));
+    let other = SessionRecord {
+        original: key(end(B, 9), end(OTHER, 9), 17),
+        reply: key(end(OTHER, 9), end(EXTERNAL, outside ^ 2), 17),
+        ..record
+    };
+    let lies = [
+        SessionRecord { rule: 7, ..other },
+        SessionRecord {
+            holds: u16::MAX,
+            ..other
+        },
+        SessionRecord { holds: 0, ..other },
+        SessionRecord {
+            initiator: Outside,
+            ..other
+        },
+        SessionRecord {
+            initiator: Outside,
+            responder: Outside,
+            ..other
+        },
+        SessionRecord {
+            remaining: core::time::Duration::ZERO,
+            ..other
+        },
+        SessionRecord {
+            reply: key(end(OTHER, 9), end([203, 0, 113, 99].into(), 5), 17),
+            ..other
+        },
+        SessionRecord {
+            original: key(end(B, 9), end(OTHER, 9), 6),
+            reply: key(end(OTHER, 9), end(EXTERNAL, 700), 6),
+            ..other
+        },
+    ];
+    for lie in lies {
+        assert_eq!(
+            standby.import(at(0), &lie),
+            Err(ImportError::Inconsistent),
+            "{lie:?}"
+        );
+    }
+    assert_eq!(standby.session_count(), sessions);
+    assert_eq!(standby.mappings().collect::<Vec<_>>(), mappings);
+    standby.import(at(0), &other).unwrap();
+}
+
+#[test]
+fn a_full_standby_says_so() {
+    let mut config = config(Profile::Rfc);
+    config.max_sessions = 2;
+    let (mut active, mut standby) = pair(&config);
+    map(&mut active, at(0), end(A, 5_000), end(SERVER, 53));
+    for n in 0..2 {
+        map(&mut standby, at(0), end(B, 6_000 + n), end(SERVER, 53));
+    }
+    let record = records(&active)[0];
+    assert_eq!(standby.import(at(0), &record), Err(ImportError::Full));
+    assert_eq!(standby.mapping_count(), 2);
+    let more = udp(end(A, 1), end(SERVER, 53));
+    assert_eq!(
+        drop_of(&mut standby, at(0), Inside, more),
+        DropReason::TableFull
+    );
+}
