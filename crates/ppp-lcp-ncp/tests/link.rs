@@ -8,7 +8,6 @@
     reason = "tests"
 )]
 
-use core::hash::{Hash, Hasher};
 use core::time::Duration;
 use packet_buffer::{Instant, PacketBuf};
 use ppp_lcp_ncp::auth::{AuthFailure, AuthenticatorConfig, Secret, SupplicantConfig};
@@ -19,7 +18,7 @@ use ppp_lcp_ncp::link::{
 };
 use ppp_lcp_ncp::ncp::IpcpConfig;
 use ppp_lcp_ncp::wire::PppProtocol;
-use testkit::{Discarded, Network, Node, Port, SeededRandom, for_each_seed};
+use testkit::SeededRandom;
 
 const SECOND: Duration = Duration::from_secs(1);
 const METHODS: [AuthMethod; 4] = [
@@ -755,194 +754,6 @@ mod timers {
         for (field, config) in bad {
             let error = Link::new(config, Box::new(SeededRandom::new(1))).unwrap_err();
             assert_eq!(error.field, field);
-        }
-    }
-}
-
-mod simulation {
-    use super::*;
-
-    /// A link whose frames have a check sequence, as a line gives them.
-    struct End {
-        link: Link,
-        secret: Secret,
-        events: Vec<LinkEvent>,
-        data: PacketBuf,
-    }
-
-    impl End {
-        fn new(config: LinkConfig, random: SeededRandom) -> Self {
-            let mut link = Link::new(config, Box::new(random)).unwrap();
-            link.open(Instant::ZERO);
-            link.lower_up(Instant::ZERO);
-            Self {
-                link,
-                secret: Secret::from("kiwi"),
-                events: Vec::new(),
-                data: PacketBuf::new(),
-            }
-        }
-
-        fn take_events(&mut self, now: Instant) {
-            while let Some(event) = self.link.poll_event() {
-                if let LinkEvent::SecretWanted { role, .. } = &event {
-                    self.link.provide_secret(now, *role, Some(&self.secret));
-                }
-                self.events.push(event);
-            }
-        }
-
-        fn is_up(&self) -> bool {
-            self.link.is_open(PppProtocol::IPV4) && self.link.is_open(PppProtocol::IPV6)
-        }
-
-        /// Whether a network protocol has had no answer to all its requests. The other end may have
-        /// it open: nothing in PPP tells it.
-        fn has_given_up(&self) -> bool {
-            let (ipcp, ipv6cp) = (self.link.ipcp().unwrap(), self.link.ipv6cp().unwrap());
-            let is_exhausted = |state, retransmitted| state == State::Stopped && retransmitted >= 9;
-            is_exhausted(ipcp.state(), ipcp.stats().retransmitted)
-                || is_exhausted(ipv6cp.state(), ipv6cp.stats().retransmitted)
-        }
-
-        fn closed(&self) -> Option<&CloseReason> {
-            self.events.iter().find_map(|event| match event {
-                LinkEvent::Closed(reason) => Some(reason),
-                _ => None,
-            })
-        }
-    }
-
-    impl Node for End {
-        fn handle_input(&mut self, now: Instant, _: Port, frame: &[u8]) -> Result<(), Discarded> {
-            let (packet, fcs) = frame
-                .split_last_chunk::<2>()
-                .ok_or_else(|| Discarded::new("runt"))?;
-            if ppp_lcp_ncp::framing::fcs16(packet).to_le_bytes() != *fcs {
-                return Err(Discarded::new("FCS"));
-            }
-            let result = self.link.handle_input(now, packet, &mut self.data);
-            self.take_events(now);
-            result.map(|_| ()).map_err(Discarded::new)
-        }
-
-        fn handle_timeout(&mut self, now: Instant) {
-            self.link.handle_timeout(now);
-            self.take_events(now);
-        }
-
-        fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Port> {
-            self.link.poll_transmit(out)?;
-            let fcs = ppp_lcp_ncp::framing::fcs16(out.as_slice());
-            out.append_slice(&fcs.to_le_bytes());
-            Some(0)
-        }
-
-        fn poll_timeout(&self) -> Option<Instant> {
-            self.link.poll_timeout()
-        }
-
-        fn fingerprint(&self) -> Option<u64> {
-            let mut hasher = std::collections::hash_map::DefaultHasher::new();
-            self.link.phase().hash(&mut hasher);
-            self.link.lcp().state().hash(&mut hasher);
-            format!("{:?}{:?}", self.link.lcp().ours(), self.link.lcp().peers()).hash(&mut hasher);
-            self.link.ipcp().unwrap().state().hash(&mut hasher);
-            self.link.ipv6cp().unwrap().state().hash(&mut hasher);
-            format!("{:?}", self.link.ipcp().unwrap().negotiation()).hash(&mut hasher);
-            self.events.len().hash(&mut hasher);
-            Some(hasher.finish())
-        }
-    }
-
-    /// How it went, for the trace of determinism.
-    fn run(seed: u64) -> (bool, String) {
-        let method = METHODS[usize::try_from(seed % 4).unwrap()];
-        let mut first = requires(config(1), method);
-        let mut second = allows(config(2), &[method]);
-        if seed.is_multiple_of(3) {
-            first = allows(first, &[method]);
-            second = requires(second, method);
-        }
-        let mut network = Network::new(seed);
-        network.start_trace();
-        let (a, b) = (network.random("a"), network.random("b"));
-        let a = network.add_node("a", End::new(first, a));
-        let b = network.add_node("b", End::new(second, b));
-        let lossy = testkit::LinkConfig {
-            delay: Duration::from_millis(20),
-            jitter: Duration::from_millis(10),
-            loss: 0.3,
-            duplicate: 0.1,
-            reorder: 0.1,
-            corrupt: 0.1,
-            ..testkit::LinkConfig::default()
-        };
-        network.add_link("line", a, b, lossy);
-        let is_done = |network: &mut Network| {
-            let (a, b) = (network.node::<End>(a), network.node::<End>(b));
-            a.is_up() && b.is_up()
-                || a.closed().is_some() && b.closed().is_some()
-                || a.has_given_up()
-                || b.has_given_up()
-        };
-        network
-            .run_until_condition(Instant::from_secs(600), is_done)
-            .expect("the links open or end");
-        let ends = [network.node::<End>(a), network.node::<End>(b)];
-        let is_up = ends.iter().all(|end| end.is_up());
-        if !is_up {
-            // Who has no answer any more says so, and the other may have been told.
-            for end in ends {
-                let Some(reason) = end.closed() else {
-                    continue;
-                };
-                assert!(
-                    matches!(
-                        reason,
-                        CloseReason::NoAnswer
-                            | CloseReason::PeerTerminated
-                            | CloseReason::NoNetworkProtocol
-                            | CloseReason::WeNotAuthenticated(AuthFailure::NoAnswer)
-                            | CloseReason::PeerNotAuthenticated(AuthFailure::NoAnswer)
-                    ),
-                    "{reason:?}"
-                );
-            }
-        }
-        for end in ends {
-            // The network phase never comes before both proofs.
-            let network = end
-                .events
-                .iter()
-                .position(|event| *event == LinkEvent::Phase(Phase::Network));
-            let proved = end
-                .events
-                .iter()
-                .position(|event| matches!(event, LinkEvent::Authenticated { .. }));
-            assert!(network.is_none() || proved < network);
-        }
-        let told = ends
-            .iter()
-            .any(|end| end.closed().is_some() || end.has_given_up());
-        assert!(is_up || told);
-        (is_up, network.trace().to_owned())
-    }
-
-    #[test]
-    fn links_open_over_a_bad_line() {
-        let (mut opened, mut runs) = (0, 0);
-        for_each_seed(0..400, |seed| {
-            runs += 1;
-            opened += usize::from(run(seed).0);
-        });
-        assert!(runs < 10 || opened * 10 > runs * 8, "{opened} of {runs}");
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_octets() {
-        for seed in 0..4 {
-            testkit::assert_deterministic(seed, |seed| run(seed).1);
         }
     }
 }

@@ -119,6 +119,8 @@ pub use net::{
 pub use node::{Discarded, Node, Port};
 pub use pcapng::LinkType;
 pub use random::SeededRandom;
-pub use seed::{SEED_VARIABLE, SeedGuard, for_each_seed, parse_seed, seed_from_env};
+pub use seed::{
+    SEED_VARIABLE, SEEDS_VARIABLE, SeedGuard, for_each_seed, parse_seed, seed_from_env, seeds,
+};
 pub use sweep::sweep;
 pub use tap::Tap;

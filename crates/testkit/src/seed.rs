@@ -2,10 +2,30 @@
 
 use core::cell::Cell;
 use core::fmt::Write as _;
+use core::ops::Range;
 use std::env;
 
 /// The environment variable that replays one seed: decimal, or hexadecimal after `0x`.
 pub const SEED_VARIABLE: &str = "INTERNETWORK_SEED";
+
+/// The environment variable that says how many seeds a test runs that asks for [`seeds`]: a decimal
+/// number.
+pub const SEEDS_VARIABLE: &str = "INTERNETWORK_SEEDS";
+
+/// The seeds from 0 up to as many as [`SEEDS_VARIABLE`] says, or up to `default` where it is not set.
+///
+/// # Panics
+///
+/// When the variable is set to something that is not a number.
+pub fn seeds(default: u64) -> Range<u64> {
+    let Ok(text) = env::var(SEEDS_VARIABLE) else {
+        return 0..default;
+    };
+    match text.trim().parse() {
+        Ok(number) => 0..number,
+        Err(_) => panic!("{SEEDS_VARIABLE}={text:?} is not a number"),
+    }
+}
 
 /// The seed that [`SEED_VARIABLE`] gives, or `default` where it is not set.
 ///

@@ -138,6 +138,9 @@ pub enum LinkEvent {
     },
     /// They can no longer.
     Ipv6Down,
+    /// The peer will not have this network protocol, or does not answer to it: it will not open unless
+    /// the peer begins with it, or it is closed and opened again.
+    NetworkGivenUp(PppProtocol),
     /// CCP has agreed on compression or encryption; `None` where a direction has none.
     CompressionUp {
         /// What packets to us go through.

@@ -319,7 +319,9 @@ impl Link {
                     self.push_event(LinkEvent::Ipv4Down);
                 }
             }
-            LayerEvent::Finished => self.network_finished(now),
+            LayerEvent::Finished => {
+                self.network_finished(now, PppProtocol::IPV4, self.networks.ipv4.wanted);
+            }
             LayerEvent::Started | LayerEvent::NotConverged => {}
         }
     }
@@ -340,14 +342,22 @@ impl Link {
                     self.push_event(LinkEvent::Ipv6Down);
                 }
             }
-            (LayerEvent::Finished, ..) => self.network_finished(now),
+            (LayerEvent::Finished, ..) => {
+                self.network_finished(now, PppProtocol::IPV6, self.networks.ipv6.wanted);
+            }
             (LayerEvent::Started | LayerEvent::NotConverged, ..) => {}
         }
     }
 
     /// A link without any network is of no use.
-    fn network_finished(&mut self, now: Instant) {
-        if self.phase() == super::Phase::Network && self.networks.are_all_finished() {
+    fn network_finished(&mut self, now: Instant, protocol: PppProtocol, was_wanted: bool) {
+        if self.phase() != super::Phase::Network {
+            return;
+        }
+        if was_wanted {
+            self.push_event(LinkEvent::NetworkGivenUp(protocol));
+        }
+        if self.networks.are_all_finished() {
             self.end(now, CloseReason::NoNetworkProtocol);
         }
     }
