@@ -21,9 +21,9 @@ pub enum DccpState {
 /// The state of one DCCP connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DccpFlow {
-    state: DccpState,
-    is_replied: bool,
-    is_assured: bool,
+    pub(crate) state: DccpState,
+    pub(crate) is_replied: bool,
+    pub(crate) is_assured: bool,
 }
 
 /// Packet types (RFC 4340 §5.1).

@@ -18,8 +18,8 @@ pub enum GenericKind {
 /// The state of one flow of such a protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GenericFlow {
-    kind: GenericKind,
-    is_replied: bool,
+    pub(crate) kind: GenericKind,
+    pub(crate) is_replied: bool,
 }
 
 impl GenericFlow {

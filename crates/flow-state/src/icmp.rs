@@ -8,8 +8,8 @@ use flow_table::Direction;
 /// The state of requests with one identifier and the answers to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct IcmpQueryFlow {
-    is_ipv6: bool,
-    is_replied: bool,
+    pub(crate) is_ipv6: bool,
+    pub(crate) is_replied: bool,
 }
 
 impl IcmpQueryFlow {

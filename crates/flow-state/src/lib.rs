@@ -14,6 +14,7 @@ mod icmp;
 pub mod limits;
 pub mod packet;
 mod sctp;
+mod snapshot;
 mod tcp;
 mod timers;
 mod udp;

@@ -74,10 +74,10 @@ impl<'a> Iterator for Chunks<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SctpFlow {
     /// The tag that packets in each direction carry; 0 while it is not known.
-    tags: [u32; 2],
-    state: SctpState,
-    is_replied: bool,
-    is_assured: bool,
+    pub(crate) tags: [u32; 2],
+    pub(crate) state: SctpState,
+    pub(crate) is_replied: bool,
+    pub(crate) is_assured: bool,
 }
 
 impl SctpFlow {

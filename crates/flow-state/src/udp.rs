@@ -8,9 +8,9 @@ use packet_buffer::Instant;
 /// The state of one UDP flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UdpFlow {
-    created: Instant,
-    is_replied: bool,
-    is_stream: bool,
+    pub(crate) created: Instant,
+    pub(crate) is_replied: bool,
+    pub(crate) is_stream: bool,
 }
 
 impl UdpFlow {

@@ -4,9 +4,11 @@ use super::window::{MAX_ACK_WINDOW, NOT_OFFERED, Side, distance, offered_scale, 
 use super::{SegmentKind, Step, TcpPolicy, TcpState, step};
 use crate::packet::TcpSegment;
 use crate::{Invalid, TcpTimers, Verdict};
+use alloc::vec::Vec;
 use core::time::Duration;
 use flow_table::Direction;
 use packet_buffer::wire::TcpFlags;
+use packet_buffer::{Cursor, ParseError};
 
 /// The state of one TCP connection: 44 octets.
 ///
@@ -450,5 +452,64 @@ impl TcpFlow {
         after.state = TcpState::Closed;
         *self = after;
         Verdict::Accept
+    }
+}
+
+impl TcpFlow {
+    /// Writes the state: see [`FlowState::write_snapshot`](crate::FlowState::write_snapshot).
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        for side in &self.sides {
+            for number in [side.end, side.max_end, side.max_window, side.max_ack] {
+                out.extend_from_slice(&number.to_be_bytes());
+            }
+        }
+        out.extend_from_slice(&self.last.to_be_bytes());
+        out.extend_from_slice(&self.last_window.to_be_bytes());
+        out.extend_from_slice(&self.flags.0.to_be_bytes());
+        let state = TcpState::ALL.iter().position(|state| *state == self.state);
+        let state = state.and_then(|place| u8::try_from(place).ok());
+        let [original, reply] = self.scales;
+        out.extend_from_slice(&[
+            original,
+            reply,
+            self.last_scale,
+            state.unwrap_or(u8::MAX),
+            self.repeats,
+        ]);
+    }
+
+    /// Reads what [`write`](Self::write) has written.
+    pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Self, ParseError> {
+        let mut sides = [Side::default(); 2];
+        for side in &mut sides {
+            side.end = cursor.u32("TCP end")?;
+            side.max_end = cursor.u32("TCP window end")?;
+            side.max_window = cursor.u32("TCP window")?;
+            side.max_ack = cursor.u32("TCP acknowledgment")?;
+        }
+        let last = cursor.u32("TCP last number")?;
+        let last_window = cursor.u16("TCP last window")?;
+        let flags = Flags(cursor.u16("TCP flags")?);
+        let at = cursor.offset();
+        let &[original, reply, last_scale, state, repeats] =
+            cursor.array("TCP scales and state")?;
+        for scale in [original, reply, last_scale] {
+            if scale > 14 && scale != NOT_OFFERED {
+                return Err(ParseError::bad_value("TCP window scale", at, scale.into()));
+            }
+        }
+        let state = TcpState::ALL
+            .get(usize::from(state))
+            .ok_or(ParseError::bad_value("TCP state", at + 3, state.into()))?;
+        Ok(Self {
+            sides,
+            last,
+            last_window,
+            scales: [original, reply],
+            last_scale,
+            state: *state,
+            flags,
+            repeats,
+        })
     }
 }
