@@ -13,6 +13,7 @@ mod engine;
 mod facts;
 pub mod language;
 pub mod model;
+mod sync_frame;
 
 pub use check::{Finding, FindingKind, Report};
 pub use compile::{
@@ -23,3 +24,4 @@ pub use engine::*;
 pub use facts::{Facts, InterfaceId, Part, ZoneId};
 pub use flow_state::{Direction, Invalid, Key, TcpPolicy, Timers};
 pub use packet_buffer::{EmitError, Instant, PacketBuf, ParseError, ParseErrorKind, RandomSource};
+pub use sync_frame::{Frame, FrameError, MAX_FRAME, SyncReader, SyncWriter};

@@ -76,6 +76,8 @@ pub struct Stats {
     pub answers_suppressed: u64,
     /// Packets that found no room in the flow log.
     pub flow_log_skipped: u64,
+    /// Changes of sessions that the standby was not told of, because too many waited.
+    pub sync_lost: u64,
 }
 
 pub(super) struct Counters {

@@ -8,8 +8,9 @@ use crate::compile::RuleId;
 use crate::facts::InterfaceId;
 use crate::model::Helper;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::time::Duration;
-use flow_state::application::{ftp, tftp};
+use flow_state::application::{ftp, sip, tftp};
 use flow_state::{Direction, Expected, FlowPacket, Key, Transport};
 use flow_table::FlowId;
 use packet_buffer::wire::TcpFlags;
@@ -33,6 +34,7 @@ pub(super) struct Detail {
 enum Help {
     Ftp(ftp::Control),
     Tftp,
+    Sip,
 }
 
 impl Detail {
@@ -51,9 +53,15 @@ impl Detail {
         self.helper = match helper {
             Some(Helper::Ftp) => Some(Help::Ftp(ftp::Control::new())),
             Some(Helper::Tftp) => Some(Help::Tftp),
-            _ => None,
+            Some(Helper::Sip) => Some(Help::Sip),
+            None => None,
         };
         self.inspection = filter.map(|filter| (filter, Inspection::new(octets)));
+    }
+
+    /// Whether a filter reads the session, or has refused it.
+    pub(super) const fn is_read(&self) -> bool {
+        self.inspection.is_some() || self.blocked.is_some()
     }
 
     /// A direction's stream starts with this sequence number, in a handshake that was not seen.
@@ -138,7 +146,7 @@ impl Firewall {
         let expected = detail
             .helper
             .as_mut()
-            .and_then(|helper| helper.read(direction, packet));
+            .map_or_else(Vec::new, |helper| helper.read(direction, packet));
         let read = inspect(
             detail,
             direction,
@@ -146,7 +154,7 @@ impl Firewall {
             &self.policy.filters,
             self.scanner.as_deref_mut(),
         );
-        if let Some(expected) = expected {
+        for expected in expected {
             self.expect::<K>(now, id, expected);
         }
         match read {
@@ -295,29 +303,38 @@ impl Firewall {
 
 impl Help {
     /// What a packet announces.
-    fn read(&mut self, direction: Direction, packet: &FlowPacket<'_>) -> Option<Expected> {
+    fn read(&mut self, direction: Direction, packet: &FlowPacket<'_>) -> Vec<Expected> {
+        let key = packet.key();
+        // What is not to be believed opens nothing; the session itself is not the helper's to judge.
         match (self, packet.transport()) {
             (Self::Ftp(control), Transport::Tcp(segment)) => {
                 if segment.flags.contains(TcpFlags::SYN) {
                     control.handle_syn(direction, segment.sequence_number);
-                    return None;
+                    return Vec::new();
                 }
                 if segment.payload.is_empty() {
-                    return None;
+                    return Vec::new();
                 }
-                let sender = packet.key().source();
-                // What is not to be believed opens nothing; the control connection itself is not
-                // the firewall's to judge.
-                let announcement = control
-                    .handle_data(direction, segment.sequence_number, segment.payload, sender)
-                    .ok()??;
-                Some(announcement.expected(&packet.key(), EXPECTED))
+                let (number, data) = (segment.sequence_number, segment.payload);
+                control
+                    .handle_data(direction, number, data, key.source())
+                    .ok()
+                    .flatten()
+                    .map(|announcement| announcement.expected(&key, EXPECTED))
+                    .into_iter()
+                    .collect()
             }
             (Self::Tftp, Transport::Udp(udp)) if direction == Direction::Original => {
-                let request = tftp::Request::parse(udp.payload).ok()?;
-                Some(request.expected(&packet.key(), EXPECTED))
+                tftp::Request::parse(udp.payload)
+                    .ok()
+                    .map(|request| request.expected(&key, EXPECTED))
+                    .into_iter()
+                    .collect()
             }
-            _ => None,
+            (Self::Sip, Transport::Udp(udp)) => sip::Message::parse(udp.payload)
+                .map(|message| message.expected(&key, direction, EXPECTED))
+                .unwrap_or_default(),
+            _ => Vec::new(),
         }
     }
 }

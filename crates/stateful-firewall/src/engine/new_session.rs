@@ -2,9 +2,10 @@
 
 use super::log::LogCause;
 use super::session::{Family, GRANTED, LIMITED, Session};
+use super::track::adapt;
 use super::{
     Announced, Class, DropReason, EndReason, Event, Firewall, Judged, Limit, Path, SessionId,
-    Verdict, adapt,
+    Verdict,
 };
 use crate::compile::{Decision, Reason, RuleId};
 use crate::facts::Facts;
@@ -260,6 +261,7 @@ impl Firewall {
         let id = K::session_id(inserted.id);
         self.counters.opened(session.rule(), packet.len());
         self.records.opened(now, inserted.id, id, packet);
+        self.tell::<K>(now, inserted.id);
         if self.config.log_sessions {
             self.log.push(Event::SessionBegun {
                 at: now,

@@ -126,7 +126,6 @@ struct FlowLog {
 }
 
 pub(super) struct Records {
-    now: Instant,
     /// By slot of the tables, IPv4 and IPv6.
     accounts: [Box<[Account]>; 2],
     flow_log: Option<Box<FlowLog>>,
@@ -140,7 +139,6 @@ impl Records {
             vec![Account::default(); slots].into_boxed_slice()
         };
         Self {
-            now: Instant::ZERO,
             accounts: [
                 accounts(config.ipv4_sessions),
                 accounts(config.ipv6_sessions),
@@ -171,13 +169,23 @@ impl Records {
         session: SessionId,
         packet: &FlowPacket<'_>,
     ) {
-        self.now = now;
         if let Some(account) = self.account(id, matches!(session, SessionId::V4(_))) {
             *account = Account {
                 begun: now,
                 ..Account::default()
             };
             account.add(now, Direction::Original, packet);
+        }
+    }
+
+    /// A session of another node: what it has counted stays there.
+    pub(super) fn taken_over(&mut self, now: Instant, id: FlowId, session: SessionId) {
+        if let Some(account) = self.account(id, matches!(session, SessionId::V4(_))) {
+            *account = Account {
+                begun: now,
+                last: now,
+                ..Account::default()
+            };
         }
     }
 

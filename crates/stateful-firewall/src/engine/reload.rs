@@ -97,7 +97,12 @@ impl Firewall {
     }
 
     /// Whether the policy would let the session begin, and by which rule.
-    fn still_allowed(&self, now: Instant, key: &Key, session: &Session) -> Option<Option<RuleId>> {
+    pub(super) fn still_allowed(
+        &self,
+        now: Instant,
+        key: &Key,
+        session: &Session,
+    ) -> Option<Option<RuleId>> {
         let facts = self.first_facts(now, key, session)?;
         let decision = self.policy.decide(&facts);
         matches!(decision.action, Action::Accept | Action::Queue(_)).then(|| decision.rule())

@@ -25,7 +25,13 @@ pub(crate) const DETAIL: u64 = 1;
 pub(crate) const GRANTED: u64 = 1 << 1;
 /// The session counts against a limit of its rule.
 pub(crate) const LIMITED: u64 = 1 << 2;
-/// ICMP errors that were let through lately: four bits and the second, low bits.
+/// Another node has told of the session, and no segment of the original direction has come since.
+pub(crate) const IMPORTED_ORIGINAL: u64 = 1 << 3;
+/// The same of the reply direction.
+pub(crate) const IMPORTED_REPLY: u64 = 1 << 4;
+pub(crate) const IMPORTED: u64 = IMPORTED_ORIGINAL | IMPORTED_REPLY;
+/// A snapshot that is being received has not told of the session yet.
+pub(crate) const STALE: u64 = 1 << 5;
 const FLAGS: u64 = 0x3fff;
 
 impl Session {
@@ -97,6 +103,15 @@ impl Session {
                 TcpState::SynSent | TcpState::SynSent2 | TcpState::SynReceived
             ),
             _ => false,
+        }
+    }
+
+    /// The state of a TCP connection.
+    #[inline]
+    pub(crate) const fn tcp_state(&self) -> Option<TcpState> {
+        match &self.state {
+            FlowState::Tcp(flow) => Some(flow.state()),
+            _ => None,
         }
     }
 

@@ -54,6 +54,26 @@ pub(super) struct Handshake {
     next: Instant,
 }
 
+impl Handshake {
+    /// What is added to the server's numbers, once that is known.
+    pub(super) const fn delta(&self) -> Option<u32> {
+        self.delta
+    }
+
+    /// A handshake that another node took part in.
+    pub(super) const fn taken_over(now: Instant, delta: u32) -> Self {
+        Self {
+            client: 0,
+            cookie: 0,
+            mss: 0,
+            window: 0,
+            delta: Some(delta),
+            tries: TRIES,
+            next: now,
+        }
+    }
+}
+
 /// What a translated session needs of a packet.
 pub(super) enum Translated {
     /// It is no packet of such a session.
@@ -458,6 +478,7 @@ impl Firewall {
                 self.config.inspected_octets,
             );
         }
+        self.tell::<K>(now, flow);
         // The server's third segment, and the window that the client has waited for.
         let third = TcpRepr {
             source_port: segment.destination_port,

@@ -149,3 +149,39 @@ fn tftp_answers_come_from_another_port() {
     let other = udp(end("198.51.100.2:4444"), client, b"\x00\x03\x00\x01data");
     assert!(!bench.back(&other).is_accept());
 }
+
+#[test]
+fn sip_opens_the_media_that_its_sender_asks_for() {
+    let mut bench = Bench::strict(&policy("udp", 5060, Helper::Sip));
+    let (client, server) = (end("10.0.0.2:5060"), end("198.51.100.2:5060"));
+    let invite = |address: &str| {
+        let body = format!("v=0\r\nc=IN IP4 {address}\r\nm=audio 5004 RTP/AVP 0\r\n");
+        format!(
+            "INVITE sip:b@example.net SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.2:5060\r\nContact: <sip:a@10.0.0.2>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    // Media for somebody else.
+    assert!(
+        bench
+            .out(&udp(client, server, invite("10.0.0.9").as_bytes()))
+            .is_accept()
+    );
+    assert_eq!(bench.firewall.expected(), 0);
+    assert!(
+        bench
+            .out(&udp(client, server, invite("10.0.0.2").as_bytes()))
+            .is_accept()
+    );
+    assert_eq!(bench.firewall.expected(), 2, "media and its control");
+    let media = udp(end("198.51.100.2:30000"), end("10.0.0.2:5004"), b"rtp");
+    assert!(matches!(
+        bench.back(&media),
+        Verdict::Accept {
+            class: Class::Related,
+            ..
+        }
+    ));
+    let other = udp(end("198.51.100.3:30000"), end("10.0.0.2:5005"), b"rtcp");
+    assert!(!bench.back(&other).is_accept());
+}

@@ -8,6 +8,8 @@ mod fragments;
 mod helpers;
 mod limits;
 mod logs;
+mod no_panic;
+mod pair;
 mod policy;
 mod sessions;
 mod syn_proxy;

@@ -1,0 +1,247 @@
+//! What is asked of every packet, and packets of sessions.
+
+use super::config::HalfOpen;
+use super::session::{DETAIL, Family, IMPORTED, IMPORTED_ORIGINAL, IMPORTED_REPLY};
+use super::sync::crosses_mark;
+use super::{
+    Class, DropReason, EndReason, Firewall, Judged, LogCause, Logged, Path, SessionId, Verdict,
+    facts, sanity,
+};
+use core::time::Duration;
+use flow_state::{Direction, FlowPacket, Key, TcpPolicy, Transport};
+use flow_table::Match;
+use packet_buffer::Instant;
+
+impl Firewall {
+    /// Everything from the whole packet to its verdict.
+    #[inline]
+    pub(super) fn inspect(
+        &mut self,
+        now: Instant,
+        path: &Path<'_>,
+        packet: &FlowPacket<'_>,
+        hint: Option<Match>,
+    ) -> Judged {
+        if let Err(reason) = self.precheck(now, path, packet) {
+            return self.dropped(reason);
+        }
+        match packet.transport() {
+            Transport::IcmpError(error) => self.related(now, path, packet, error),
+            Transport::IcmpOther { .. } | Transport::LaterFragment => {
+                self.stateless(now, path, packet)
+            }
+            _ => match packet.key() {
+                Key::V4(key) => self.tracked(now, path, packet, key, hint),
+                Key::V6(key) => self.tracked(now, path, packet, key, None),
+            },
+        }
+    }
+
+    /// What is asked of every packet, whatever its session.
+    #[inline]
+    pub(super) fn precheck(
+        &mut self,
+        now: Instant,
+        path: &Path<'_>,
+        packet: &FlowPacket<'_>,
+    ) -> Result<(), DropReason> {
+        sanity::header(&self.config, packet)?;
+        if self.config.verify_checksums {
+            packet.verify().map_err(DropReason::Checksum)?;
+        }
+        if let Some(id) = path.ingress {
+            let interface = self
+                .policy
+                .interfaces
+                .get(usize::from(id.0))
+                .ok_or(DropReason::Interface)?;
+            sanity::source(interface, path, packet)?;
+            if let Some(acl) = interface.acl_in {
+                self.acl(now, path, packet, acl, true)?;
+            }
+        }
+        if let Some(id) = path.egress {
+            let interface = self
+                .policy
+                .interfaces
+                .get(usize::from(id.0))
+                .ok_or(DropReason::Interface)?;
+            if interface.bogons && sanity::is_bogon(packet.key().destination()) {
+                return Err(DropReason::Bogon(packet.key().destination()));
+            }
+            if let Some(acl) = interface.acl_out {
+                self.acl(now, path, packet, acl, false)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn acl(
+        &mut self,
+        now: Instant,
+        path: &Path<'_>,
+        packet: &FlowPacket<'_>,
+        acl: usize,
+        inbound: bool,
+    ) -> Result<(), DropReason> {
+        let facts = facts(&self.policy, path, packet).ok_or(DropReason::Interface)?;
+        let Some(acl) = self.policy.acls.get(acl) else {
+            return Ok(());
+        };
+        let decision = acl.decide(&facts);
+        let reason = if inbound {
+            DropReason::AclIn(decision.entry)
+        } else {
+            DropReason::AclOut(decision.entry)
+        };
+        if decision.log {
+            let logged = if decision.permit {
+                Logged::Accepted
+            } else {
+                Logged::Dropped(reason)
+            };
+            self.log.packet(
+                now,
+                path,
+                packet,
+                LogCause::Acl(decision.entry),
+                None,
+                logged,
+            );
+        }
+        if decision.permit { Ok(()) } else { Err(reason) }
+    }
+
+    /// A packet that can have a session.
+    #[inline]
+    pub(super) fn tracked<K: Family>(
+        &mut self,
+        now: Instant,
+        path: &Path<'_>,
+        packet: &FlowPacket<'_>,
+        key: K,
+        hint: Option<Match>,
+    ) -> Judged {
+        let table = K::table_mut(&mut self.tables);
+        let found = match hint {
+            Some(found) => table.get_mut(found.id).map(|flow| (found.direction, flow)),
+            None => None,
+        };
+        let found = match found {
+            Some(found) => Some(found),
+            None => table.lookup(now, &key),
+        };
+        let Some((direction, mut flow)) = found else {
+            return self.begin(now, path, packet, key);
+        };
+        let id = flow.id();
+        let session = flow.value_mut();
+        let expected = session.ingress(direction);
+        if expected != path.ingress
+            && self.config.bind_zones
+            && self.policy.zone_of(expected) != self.policy.zone_of(path.ingress)
+        {
+            return self.dropped(DropReason::WrongZone);
+        }
+        let was_half_open = session.is_half_open();
+        let state_before = session.tcp_state();
+        let policy = if session.has(IMPORTED) {
+            // Windows may have moved since the other node told of them.
+            &TcpPolicy::Loose
+        } else {
+            &self.config.tcp
+        };
+        let verdict = session.state.handle(policy, now, direction, packet);
+        let rule = session.rule();
+        let detail = session.has(DETAIL);
+        match verdict {
+            flow_state::Verdict::Accept => {
+                let timeout = session.state.timeout(&self.config.timers);
+                let (half_open, class) = (session.is_half_open(), session.class());
+                if session.has(IMPORTED) {
+                    session.set(
+                        match direction {
+                            Direction::Original => IMPORTED_ORIGINAL,
+                            Direction::Reply => IMPORTED_REPLY,
+                        },
+                        false,
+                    );
+                }
+                let state_after = session.tcp_state();
+                let timeout = if half_open {
+                    adapt(&self.config.half_open, self.half_open, timeout)
+                } else {
+                    timeout
+                };
+                let (before, after) = (flow.deadline(), now + timeout);
+                flow.set_deadline(after);
+                let new_class = flow.class() != class;
+                if new_class {
+                    flow.set_class(class);
+                }
+                if was_half_open && !half_open {
+                    self.half_open = self.half_open.saturating_sub(1);
+                }
+                if self.changes.is_on()
+                    && (new_class
+                        || state_before != state_after
+                        || crosses_mark(before, after, timeout))
+                {
+                    self.tell::<K>(now, id);
+                }
+            }
+            flow_state::Verdict::Ignore => {}
+            flow_state::Verdict::Invalid(why) => return self.dropped(DropReason::Invalid(why)),
+            flow_state::Verdict::Reopen => {
+                self.end::<K>(now, id, EndReason::Reopened);
+                return self.begin(now, path, packet, key);
+            }
+            flow_state::Verdict::Delete => {
+                self.end::<K>(now, id, EndReason::Reset);
+            }
+        }
+        let session = K::session_id(id);
+        self.counters.packet(rule, packet.len());
+        self.records.packet(
+            now,
+            id,
+            matches!(session, SessionId::V4(_)),
+            direction,
+            packet,
+        );
+        if detail && let Err(reason) = self.detail::<K>(now, id, direction, packet) {
+            return Judged {
+                rule,
+                ..self.dropped(reason)
+            };
+        }
+        Judged {
+            verdict: Verdict::Accept {
+                session: Some(session),
+                class: Class::Established(direction),
+                mark: self.mark(rule),
+            },
+            rule,
+            log: None,
+        }
+    }
+}
+
+/// The timer of a half-open connection, shorter the more there are.
+pub(super) fn adapt(half_open: &HalfOpen, count: usize, timeout: Duration) -> Duration {
+    if count <= half_open.adaptive_from {
+        return timeout;
+    }
+    let left = half_open.most.saturating_sub(count);
+    let span = half_open
+        .most
+        .saturating_sub(half_open.adaptive_from)
+        .max(1);
+    let (left, span) = (
+        u32::try_from(left).unwrap_or(u32::MAX),
+        u32::try_from(span).unwrap_or(u32::MAX),
+    );
+    (timeout / span)
+        .saturating_mul(left)
+        .max(Duration::from_secs(1))
+}
