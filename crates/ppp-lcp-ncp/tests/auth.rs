@@ -351,6 +351,32 @@ mod both_sides {
         }
     }
 
+    // RFC 1994 §4.2 MAY (repeat-response): nothing stands for a Success of MS-CHAP-V2 that was lost, so
+    // the response comes again.
+    #[test]
+    fn a_success_of_mschap_that_is_lost() {
+        let mut pair = Pair::new(AuthMethod::MsChapV2, Some("kiwi"), Some("kiwi"));
+        // Challenge, response, Success.
+        pair.loses = |sent| sent == 3;
+        pair.start();
+        assert_eq!(
+            (
+                succeeded(&pair.events.0).len(),
+                succeeded(&pair.events.1).len()
+            ),
+            (1, 0)
+        );
+        pair.run(Duration::from_secs(3));
+        assert_eq!(
+            (
+                succeeded(&pair.events.0).len(),
+                succeeded(&pair.events.1).len()
+            ),
+            (1, 1)
+        );
+        assert_eq!((pair.sent, pair.supplicant.stats().retransmitted), (5, 1));
+    }
+
     #[test]
     fn silence_ends_it() {
         for method in METHODS {

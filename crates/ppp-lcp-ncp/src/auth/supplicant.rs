@@ -28,7 +28,7 @@ const MAX_MESSAGE: usize = 256;
 pub struct SupplicantConfig {
     /// Our name: at most 255 octets.
     pub name: Vec<u8>,
-    /// The time until a PAP request is sent again. Default: 3 s.
+    /// The time until a PAP request, or a response of MS-CHAP-V2, is sent again. Default: 3 s.
     pub timeout: Duration,
     /// How often it is sent until the authenticator is given up; at least 1. With the other methods,
     /// `timeout` times this is how long we wait for what comes next. Default: 10.
@@ -90,7 +90,7 @@ pub struct Supplicant {
     proved: Option<Proved>,
     /// The last answer, for an authenticator that did not get it.
     answer: Option<(u8, Vec<u8>)>,
-    /// The PAP request that is sent again.
+    /// The request or response that is sent again.
     request: Vec<u8>,
     outbox: VecDeque<Vec<u8>>,
     events: VecDeque<AuthEvent>,
@@ -244,11 +244,14 @@ impl Supplicant {
             name: pending.name,
             mutual,
         });
-        if self.method == AuthMethod::Pap {
+        if self.method != AuthMethod::Pap {
+            self.answer = Some((identifier, answer.clone()));
+        }
+        if self.repeats() {
             self.request = answer;
+            self.transmits = 0;
             self.send_request(now);
         } else {
-            self.answer = Some((identifier, answer.clone()));
             self.send(answer);
             self.deadline = Some(now + self.patience());
         }
@@ -279,7 +282,7 @@ impl Supplicant {
             return;
         }
         self.deadline = None;
-        let repeats = self.method == AuthMethod::Pap && self.phase == Phase::Proved;
+        let repeats = self.repeats() && self.phase == Phase::Proved;
         if repeats && self.transmits < self.config.max_transmits {
             // RFC 1334 §2.2.1 MUST (repeat): the request is repeated until an answer comes.
             self.stats.retransmitted += 1;
@@ -584,6 +587,13 @@ impl Supplicant {
         } else {
             self.stats.outbox_full += 1;
         }
+    }
+
+    /// Whether the proof is sent again until there is an answer. For the others, the network phase can
+    /// stand for it.
+    // RFC 1994 §4.2 MAY (repeat-response): the Success may be lost, and a repeated Response gets it again.
+    const fn repeats(&self) -> bool {
+        matches!(self.method, AuthMethod::Pap | AuthMethod::MsChapV2)
     }
 
     fn patience(&self) -> Duration {

@@ -15,6 +15,7 @@ mod deflate;
 mod link;
 mod mppe;
 mod negotiation;
+mod simulation;
 
 use packet_buffer::RandomSource;
 use testkit::SeededRandom;

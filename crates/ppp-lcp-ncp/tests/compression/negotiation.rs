@@ -383,7 +383,7 @@ fn a_reset_request_is_sent_again_and_at_last_given_up() {
         assert_eq!(next, now + Duration::from_secs(1));
         now = next;
         b.handle_timeout(now);
-        assert_eq!(sent(&mut b), std::slice::from_ref(&first));
+        assert_eq!(sent(&mut b), core::slice::from_ref(&first));
     }
     now = b.poll_timeout().unwrap();
     b.handle_timeout(now);
