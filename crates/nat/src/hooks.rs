@@ -122,6 +122,13 @@ pub trait Alg: Send {
         context: &mut dyn AlgContext,
     ) -> AlgVerdict;
 
+    /// Sees a packet of a session of its before it is tracked and translated. A gateway that changes
+    /// the length of TCP data puts acknowledgment numbers back here to what the sender of the data
+    /// counts, because that is what the session's state knows.
+    fn before(&mut self, id: FlowId, direction: Direction, packet: &mut PacketBuf) {
+        let _ = (id, direction, packet);
+    }
+
     /// A session of its has ended: what is kept about it can go.
     fn closed(&mut self, id: FlowId);
 }

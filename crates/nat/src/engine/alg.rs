@@ -11,6 +11,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
+use flow_state::{FlowPacket, Transport};
 use flow_table::{Direction, FlowId, Ipv4FlowKey};
 use packet_buffer::wire::IpProtocol;
 use packet_buffer::{Instant, PacketBuf};
@@ -102,6 +103,31 @@ impl Nat {
             initiator: flow.value.initiator(),
             responder: flow.value.responder(),
         })
+    }
+
+    /// Has the gateway of a packet's session, if there is one, see the packet before anything else
+    /// does.
+    pub(super) fn before_alg(&mut self, now: Instant, packet: &mut PacketBuf) {
+        if self.algs.sessions.is_empty() {
+            return;
+        }
+        let Ok(parsed) = FlowPacket::parse(packet.as_slice()) else {
+            return;
+        };
+        if parsed.is_fragment() || !matches!(parsed.transport(), Transport::Tcp(_)) {
+            return;
+        }
+        let Some(key) = self.key_of(&parsed) else {
+            return;
+        };
+        let Some(found) = self.sessions.find(now, &key) else {
+            return;
+        };
+        if let Some(&index) = self.algs.sessions.get(&found.id)
+            && let Some(alg) = self.algs.algs.get_mut(index)
+        {
+            alg.before(found.id, found.direction, packet);
+        }
     }
 
     /// Has the session's gateway handle a packet.

@@ -2,6 +2,7 @@
 
 use super::{Forward, Nat, Tracked, parse, track};
 use crate::config::Side;
+use crate::flow::FlowFlags;
 use crate::verdict::{DropReason, Verdict};
 use flow_state::{FlowPacket, Transport};
 use flow_table::Ipv4FlowKey;
@@ -86,6 +87,10 @@ impl Nat {
             let Some(flow) = self.sessions.get_mut(found.id) else {
                 continue;
             };
+            // A gateway sees its packets before they are tracked.
+            if flow.value().flags.has(FlowFlags::ALG) {
+                continue;
+            }
             match track(&self.config, now, side, found.direction, flow, packet) {
                 Tracked::Forward(forward) => {
                     *step = Step::Forward(forward);

@@ -248,6 +248,7 @@ impl Nat {
         packet: &mut PacketBuf,
         is_first: bool,
     ) -> Verdict {
+        self.before_alg(now, packet);
         let parsed = match parse(packet.as_slice()) {
             Ok(parsed) => parsed,
             // Packets that are put together may be cut within their transport header.
@@ -277,6 +278,7 @@ impl Nat {
                 Transport::Esp { .. } | Transport::Gre(_)
             )
             && self.sessions.find(now, &key).is_none()
+            && self.expected(now, &key).is_none()
         {
             self.learn(now, &key);
         }

@@ -199,7 +199,9 @@ impl Nat {
             (destination.address, destination.port),
             (source.outside.address, source.outside.port),
         );
-        if self.config.learn_tunnels && is_tunnel(protocol) {
+        let is_expected =
+            target.is_some_and(|target| target.flags.has(FlowFlags::DESTINATION_MAPPING));
+        if self.config.learn_tunnels && is_tunnel(protocol) && !is_expected {
             // What the answers carry is not known yet.
             (from.1, to.1) = (0, 0);
             flow.flags.set(FlowFlags::LEARNED);
