@@ -72,11 +72,11 @@ fn mappings() {
         (NatPmpResult::SUCCESS, 4444, 7200)
     );
     assert_eq!(
-        lab.from_outside(IpProtocol::UDP, (STRANGER, 1), 4444),
+        lab.reach(IpProtocol::UDP, (STRANGER, 1), 4444),
         Some((HOST, 4000))
     );
     assert_eq!(lab.pmp_map(4000, 0, 0), (NatPmpResult::SUCCESS, 0, 0));
-    assert_eq!(lab.from_outside(IpProtocol::UDP, (PEER, 2), 4444), None);
+    assert_eq!(lab.reach(IpProtocol::UDP, (PEER, 2), 4444), None);
     for port in 1..=3 {
         lab.pmp_map(port, 0, 600);
     }

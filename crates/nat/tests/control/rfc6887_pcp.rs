@@ -45,10 +45,10 @@ fn a_mapping_is_open_to_the_world() {
     let mut lab = Lab::new();
     let port = granted(&lab.map(600, tcp(8080, 0), &[]));
     assert_eq!(
-        lab.from_outside(IpProtocol::TCP, (STRANGER, 1), port),
+        lab.reach(IpProtocol::TCP, (STRANGER, 1), port),
         Some((HOST, 8080))
     );
-    assert_eq!(lab.from_outside(IpProtocol::UDP, (STRANGER, 1), port), None);
+    assert_eq!(lab.reach(IpProtocol::UDP, (STRANGER, 1), port), None);
     let mapping = lab.server.mappings().next().unwrap();
     assert_eq!(mapping.internal, SocketAddr::new(HOST.into(), 8080));
     assert_eq!(lab.server.poll_event(), Some(PcpEvent::Mapped(mapping)));
@@ -147,7 +147,7 @@ fn renewal_and_deletion() {
     assert_eq!(lab.server.stats().wrong_nonce, 2);
     let answer = lab.map(0, tcp(8080, 0), &[]);
     assert_eq!((answer.result, answer.lifetime), (ResultCode::SUCCESS, 0));
-    assert_eq!(lab.from_outside(IpProtocol::TCP, (STRANGER, 1), port), None);
+    assert_eq!(lab.reach(IpProtocol::TCP, (STRANGER, 1), port), None);
     assert_eq!(lab.server.mappings().count(), 0);
     // Deleting what is not there is a success too.
     assert_eq!(lab.map(0, tcp(8080, 0), &[]).result, ResultCode::SUCCESS);
@@ -164,24 +164,24 @@ fn lifetimes() {
     assert_eq!(lab.map(600, tcp(3, 3000), &[]).lifetime, 600);
     lab.wait(599);
     assert_eq!(
-        lab.from_outside(IpProtocol::TCP, (STRANGER, 1), 3000),
+        lab.reach(IpProtocol::TCP, (STRANGER, 1), 3000),
         Some((HOST, 3))
     );
     lab.wait(2);
     assert_eq!(lab.server.mappings().count(), 1);
     assert_eq!(lab.server.stats().expired, 2);
     // The session that came in has the mapping still; nobody new gets in.
-    assert_eq!(lab.from_outside(IpProtocol::TCP, (PEER, 1), 3000), None);
+    assert_eq!(lab.reach(IpProtocol::TCP, (PEER, 1), 3000), None);
 }
 
 #[test]
 fn traffic_and_requests_share_a_mapping() {
     let mut lab = Lab::new();
-    let seen = lab.from_inside(IpProtocol::TCP, (HOST, 8080), (PEER, 80));
+    let seen = lab.leave(IpProtocol::TCP, (HOST, 8080), (PEER, 80));
     assert_eq!(granted(&lab.map(600, tcp(8080, 1234), &[])), seen.1);
     let port = granted(&lab.map(600, tcp(8081, 7777), &[]));
     assert_eq!(
-        lab.from_inside(IpProtocol::TCP, (HOST, 8081), (PEER, 80)),
+        lab.leave(IpProtocol::TCP, (HOST, 8081), (PEER, 80)),
         (EXTERNAL, port)
     );
 }
@@ -224,7 +224,7 @@ fn third_party() {
     let port = granted(&answer);
     assert_eq!(answer.options, core::slice::from_ref(&option));
     assert_eq!(
-        lab.from_outside(IpProtocol::TCP, (STRANGER, 1), port),
+        lab.reach(IpProtocol::TCP, (STRANGER, 1), port),
         Some((OTHER, 1))
     );
     let answer = lab.map(600, tcp(1, 0), &[PcpOption::ThirdParty(HOST.into())]);
@@ -248,7 +248,7 @@ fn only(address: Ipv4Addr, prefix_len: u8, port: u16) -> PcpOption {
 fn filters() {
     let mut lab = Lab::new();
     let port = granted(&lab.map(600, tcp(1, 0), &[only(PEER, 32, 0), only(STRANGER, 32, 7)]));
-    let mut reaches = |from| lab.from_outside(IpProtocol::TCP, from, port).is_some();
+    let mut reaches = |from| lab.reach(IpProtocol::TCP, from, port).is_some();
     assert!(reaches((PEER, 1)) && reaches((PEER, 2)) && reaches((STRANGER, 7)));
     assert!(!reaches((STRANGER, 8)) && !reaches((Ipv4Addr::new(198, 51, 100, 11), 7)));
     lab.map(
@@ -256,10 +256,7 @@ fn filters() {
         tcp(1, 0),
         &[only(Ipv4Addr::new(198, 51, 100, 0), 24, 0)],
     );
-    assert!(
-        lab.from_outside(IpProtocol::TCP, (STRANGER, 8), port)
-            .is_some()
-    );
+    assert!(lab.reach(IpProtocol::TCP, (STRANGER, 8), port).is_some());
     let none = PcpOption::Filter(Filter {
         prefix_len: 0,
         port: 0,
@@ -267,7 +264,7 @@ fn filters() {
     });
     lab.map(600, tcp(1, 0), &[only(PEER, 32, 0), none]);
     assert!(
-        lab.from_outside(IpProtocol::TCP, (Ipv4Addr::new(192, 0, 2, 1), 8), port)
+        lab.reach(IpProtocol::TCP, (Ipv4Addr::new(192, 0, 2, 1), 8), port)
             .is_some()
     );
     let many = vec![only(PEER, 32, 1); 9];
@@ -343,19 +340,16 @@ fn peer() {
     let mut lab = Lab::new();
     let port = granted(&lab.ask(HOST, &peer_request(600, tcp(8080, 0), (PEER, 80))));
     assert_eq!(
-        lab.from_outside(IpProtocol::TCP, (PEER, 80), port),
+        lab.reach(IpProtocol::TCP, (PEER, 80), port),
         Some((HOST, 8080))
     );
-    assert_eq!(lab.from_outside(IpProtocol::TCP, (PEER, 81), port), None);
+    assert_eq!(lab.reach(IpProtocol::TCP, (PEER, 81), port), None);
+    assert_eq!(lab.reach(IpProtocol::TCP, (STRANGER, 80), port), None);
     assert_eq!(
-        lab.from_outside(IpProtocol::TCP, (STRANGER, 80), port),
-        None
-    );
-    assert_eq!(
-        lab.from_inside(IpProtocol::TCP, (HOST, 8080), (PEER, 443)),
+        lab.leave(IpProtocol::TCP, (HOST, 8080), (PEER, 443)),
         (EXTERNAL, port)
     );
-    let seen = lab.from_inside(IpProtocol::UDP, (HOST, 9), (PEER, 443));
+    let seen = lab.leave(IpProtocol::UDP, (HOST, 9), (PEER, 443));
     let udp = MapData {
         protocol: IpProtocol::UDP,
         ..tcp(9, 0)
@@ -385,10 +379,7 @@ fn peer() {
         ResultCode::CANNOT_PROVIDE_EXTERNAL
     );
     lab.wait(601);
-    assert_eq!(
-        lab.from_outside(IpProtocol::TCP, (PEER, 80), port + 1),
-        None
-    );
+    assert_eq!(lab.reach(IpProtocol::TCP, (PEER, 80), port + 1), None);
 }
 
 // RFC 6887 §17.2 SHOULD: one host's mappings, and all of them.

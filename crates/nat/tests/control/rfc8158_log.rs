@@ -15,7 +15,7 @@ fn events() -> Vec<NatEvent> {
     config.session_events = true;
     let mut lab = Lab::new();
     lab.nat = nat::Nat::new(config, Box::new(testkit::SeededRandom::new(7))).unwrap();
-    lab.from_inside(IpProtocol::UDP, (HOST, 4000), (PEER, 53));
+    lab.leave(IpProtocol::UDP, (HOST, 4000), (PEER, 53));
     lab.wait(1_000);
     core::iter::from_fn(|| lab.nat.poll_event()).collect()
 }

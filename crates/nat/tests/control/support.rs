@@ -89,7 +89,7 @@ impl Lab {
     }
 
     /// Whether a datagram from outside reaches the inside, and where.
-    pub(crate) fn from_outside(
+    pub(crate) fn reach(
         &mut self,
         protocol: IpProtocol,
         from: (Ipv4Addr, u16),
@@ -107,7 +107,7 @@ impl Lab {
     }
 
     /// The source that a packet from inside leaves with.
-    pub(crate) fn from_inside(
+    pub(crate) fn leave(
         &mut self,
         protocol: IpProtocol,
         from: (Ipv4Addr, u16),
