@@ -1,11 +1,11 @@
 //! The state of a flow as octets, for a standby that takes over.
 
+use crate::udp::milliseconds;
 use crate::{
     DccpFlow, DccpState, FlowState, GenericFlow, GenericKind, IcmpQueryFlow, SctpFlow, SctpState,
     TcpFlow, UdpFlow,
 };
 use alloc::vec::Vec;
-use core::time::Duration;
 use packet_buffer::{Cursor, Instant, ParseError};
 
 const TCP: u8 = 1;
@@ -69,8 +69,7 @@ impl FlowState {
             }
             Self::Udp(flow) => {
                 out.push(UDP);
-                let age = now.saturating_duration_since(flow.created);
-                let age = u32::try_from(age.as_millis()).unwrap_or(u32::MAX);
+                let age = milliseconds(now).wrapping_sub(flow.created);
                 out.extend_from_slice(&age.to_be_bytes());
                 out.extend_from_slice(&[u8::from(flow.is_replied), u8::from(flow.is_stream)]);
             }
@@ -112,9 +111,9 @@ impl FlowState {
         Ok(match cursor.u8("flow kind")? {
             TCP => Self::Tcp(TcpFlow::read(cursor)?),
             UDP => {
-                let age = Duration::from_millis(cursor.u32("UDP age")?.into());
+                let age = cursor.u32("UDP age")?;
                 Self::Udp(UdpFlow {
-                    created: now.saturating_sub(age),
+                    created: milliseconds(now).wrapping_sub(age),
                     is_replied: flag(cursor)?,
                     is_stream: flag(cursor)?,
                 })

@@ -8,7 +8,8 @@ use packet_buffer::Instant;
 /// The state of one UDP flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UdpFlow {
-    pub(crate) created: Instant,
+    /// Milliseconds, modulo 2^32: a flow is a stream long before they wrap.
+    pub(crate) created: u32,
     pub(crate) is_replied: bool,
     pub(crate) is_stream: bool,
 }
@@ -21,7 +22,7 @@ impl UdpFlow {
     #[inline]
     pub const fn new(now: Instant) -> Self {
         Self {
-            created: now,
+            created: milliseconds(now),
             is_replied: false,
             is_stream: false,
         }
@@ -33,10 +34,16 @@ impl UdpFlow {
         if direction == Direction::Reply {
             self.is_replied = true;
         }
-        if self.is_replied && now.saturating_duration_since(self.created) > Self::STREAM_AGE {
+        if self.is_replied && self.age(now) > Self::STREAM_AGE {
             self.is_stream = true;
         }
         Verdict::Accept
+    }
+
+    #[inline]
+    const fn age(&self, now: Instant) -> Duration {
+        let age = milliseconds(now).wrapping_sub(self.created);
+        Duration::from_millis(age as u64)
     }
 
     /// Whether the other side has answered.
@@ -60,4 +67,11 @@ impl UdpFlow {
             timers.udp
         }
     }
+}
+
+/// The lower 32 bits of a time in milliseconds.
+#[inline]
+pub(crate) const fn milliseconds(now: Instant) -> u32 {
+    let [a, b, c, d, ..] = now.as_millis().to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }

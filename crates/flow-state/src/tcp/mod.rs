@@ -1,7 +1,11 @@
 //! TCP connections as seen from the middle: states, windows, and what of it a policy insists on.
 
+mod fit;
+mod flags;
 mod flow;
 mod policy;
+mod reset;
+mod snapshot;
 mod state;
 mod window;
 

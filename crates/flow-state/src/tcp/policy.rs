@@ -9,7 +9,8 @@
 /// | acknowledges data never sent | invalid | invalid | passes |
 /// | acknowledges too old data | invalid | passes, and changes no state | passes |
 /// | RST left of what the receiver has acknowledged | invalid | invalid (`ignore_invalid_rst`) | passes |
-/// | RST within the window but not exact | passes, connection lives on | same | ends the connection |
+/// | RST within the window but not exact | passes, connection lives on | same, for 10 s unless more comes | ends the connection |
+/// | any RST after a FIN or a RST | as before it | ends the connection | ends the connection |
 /// | mid-stream start | invalid | `loose` | taken up |
 ///
 /// The window rules are those of G. van Rooij, "Real stateful TCP packet filtering in IP Filter"
@@ -54,6 +55,28 @@ impl TcpPolicy {
         match self {
             Self::Strict => false,
             Self::LinuxCompat { loose, .. } => *loose,
+            Self::Loose => true,
+        }
+    }
+
+    /// Repetitions of one segment after which the timer is cut.
+    pub(crate) const fn max_retrans(&self) -> u8 {
+        match self {
+            Self::LinuxCompat { max_retrans, .. } => *max_retrans,
+            Self::Strict | Self::Loose => 3,
+        }
+    }
+
+    pub(super) const fn is_linux(&self) -> bool {
+        matches!(self, Self::LinuxCompat { .. })
+    }
+
+    pub(super) const fn ignores_invalid_rst(&self) -> bool {
+        match self {
+            Self::LinuxCompat {
+                ignore_invalid_rst, ..
+            } => *ignore_invalid_rst,
+            Self::Strict => false,
             Self::Loose => true,
         }
     }

@@ -128,11 +128,14 @@ pub enum Step {
     To(TcpState),
     /// The segment passes and changes nothing: a receiver may answer it, and that answer tells.
     Ignore,
+    /// The connection is established if both sides opened it, since then either side's ACK may come
+    /// first; else nothing changes but the windows.
+    EstablishedIfSimultaneous,
     /// The segment starts a new connection with the same addresses and ports.
     Reopen,
-    /// As [`Reopen`](Self::Reopen), if the sender is the one that ended the old connection, and as
-    /// [`Ignore`](Self::Ignore) if not.
-    ReopenByCloser,
+    /// As [`Reopen`](Self::Reopen), if a FIN has been seen or the last segment was the sender's own
+    /// RST, and as [`Ignore`](Self::Ignore) if not.
+    ReopenIfEnded,
     /// The segment cannot be.
     Invalid,
 }
@@ -150,14 +153,14 @@ pub const fn step(state: TcpState, direction: Direction, kind: SegmentKind) -> S
             // RFC 9293 §3.5: both SYNs may cross.
             (S::SynSent, Reply) => Step::To(S::SynSent2),
             (S::SynSent2, _) => Step::To(S::SynSent2),
-            // RFC 5961 §4.2: a SYN in a synchronized state makes the receiver send a challenge
+            // RFC 5961 §4.2 MUST: a SYN in a synchronized state makes the receiver send a challenge
             // ACK, whatever its number; the connection is not touched.
             (
                 S::SynReceived | S::Established | S::FinWait | S::CloseWait | S::LastAck,
                 Original,
             ) => Step::Ignore,
             (S::TimeWait, _) => Step::Reopen,
-            (S::Closed, Original) => Step::ReopenByCloser,
+            (S::Closed, Original) => Step::ReopenIfEnded,
             (
                 S::SynReceived
                 | S::Established
@@ -177,7 +180,7 @@ pub const fn step(state: TcpState, direction: Direction, kind: SegmentKind) -> S
             (S::SynSent | S::SynSent2, Original) => Step::Invalid,
             (S::SynSent | S::SynSent2, Reply) => Step::Ignore,
             (S::SynReceived, Original) => Step::To(S::Established),
-            (S::SynReceived, Reply) => Step::To(S::SynReceived),
+            (S::SynReceived, Reply) => Step::EstablishedIfSimultaneous,
             (S::Established, _) => Step::To(S::Established),
             (S::FinWait | S::CloseWait, _) => Step::To(S::CloseWait),
             (S::LastAck | S::TimeWait, _) => Step::To(S::TimeWait),
