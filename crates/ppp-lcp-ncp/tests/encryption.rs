@@ -595,6 +595,51 @@ mod over_a_link {
         assert_eq!(pair.ends[1].phase(), Phase::Network);
     }
 
+    // A concentrator knows the key when it knows who calls.
+    #[test]
+    fn a_key_that_comes_later() {
+        let first = config(true, true, true);
+        let other = EcpConfig {
+            triple_dese_key: Some(Secret::new([9; 24])),
+            ..config(true, false, true)
+        };
+        let link = |number: u8, ecp: EcpConfig| {
+            let config = LinkConfig {
+                ipcp: Some(IpcpConfig {
+                    address: Some([192, 0, 2, number].into()),
+                    ..IpcpConfig::default()
+                }),
+                ecp: Some(ecp),
+                hold_network: number == 2,
+                ..LinkConfig::default()
+            };
+            Link::new(config, Box::new(SeededRandom::new(number.into()))).unwrap()
+        };
+        let mut pair = Pair {
+            now: Instant::from_secs(9),
+            ends: [link(1, first.clone()), link(2, other)],
+            events: Default::default(),
+            line: Vec::new(),
+        };
+        for end in &mut pair.ends {
+            end.open(pair.now);
+            end.lower_up(pair.now);
+        }
+        pair.settle();
+        let error = pair.ends[1]
+            .set_ecp_config(EcpConfig::default())
+            .unwrap_err();
+        assert_eq!((error.part, error.field), ("ecp", "dese_key"));
+        assert_eq!(pair.ends[1].set_ecp_config(first), Ok(true));
+        assert_eq!(pair.ends[1].set_ccp_config(CcpConfig::default()), Ok(false));
+        pair.ends[1].start_network(pair.now);
+        pair.settle();
+        pair.run(10);
+        assert!(pair.is_open(), "{:?}", pair.events);
+        let packet = pair.encapsulate(0, b"E datagram");
+        assert_eq!(pair.receive(1, &packet), Ok(Some(b"E datagram".to_vec())));
+    }
+
     #[test]
     fn configurations_that_cannot_work() {
         let bad = [

@@ -171,6 +171,7 @@ impl Dictionary {
 
     /// Sends a packet through the dictionary, into `codes`.
     fn compress(&mut self, protocol: PppProtocol, information: &[u8], codes: &mut Bits) {
+        codes.octets.clear();
         let [_, first] = protocol.0.to_be_bytes();
         let mut prefix = u16::from(first);
         for &octet in information {
@@ -238,6 +239,7 @@ impl Bits {
 pub struct BsdCompressor {
     dictionary: Dictionary,
     is_fresh: bool,
+    codes: Bits,
 }
 
 impl BsdCompressor {
@@ -249,6 +251,7 @@ impl BsdCompressor {
         Self {
             dictionary: Dictionary::new(bits),
             is_fresh: true,
+            codes: Bits::default(),
         }
     }
 
@@ -260,9 +263,9 @@ impl BsdCompressor {
         }
         self.is_fresh = false;
         let sequence = self.dictionary.sequence.to_be_bytes();
-        let mut codes = Bits::default();
+        let codes = &mut self.codes;
         self.dictionary
-            .compress(protocol, information.as_slice(), &mut codes);
+            .compress(protocol, information.as_slice(), codes);
         if sequence.len() + codes.octets.len() > information.len() {
             return false;
         }
@@ -284,6 +287,10 @@ impl BsdCompressor {
 /// Decompresses packets.
 pub struct BsdDecompressor {
     dictionary: Dictionary,
+    /// A string, its last octet first.
+    reversed: Vec<u8>,
+    /// What packets would be compressed to that came as they were.
+    codes: Bits,
 }
 
 impl BsdDecompressor {
@@ -291,6 +298,8 @@ impl BsdDecompressor {
     pub fn new(bits: u8) -> Self {
         Self {
             dictionary: Dictionary::new(bits),
+            reversed: Vec::new(),
+            codes: Bits::default(),
         }
     }
 
@@ -316,7 +325,7 @@ impl BsdDecompressor {
         }
         dictionary.sequence = expected.wrapping_add(1);
         let start = out.len();
-        let mut reversed = Vec::new();
+        let reversed = &mut self.reversed;
         let (mut pending, mut count) = (0u32, 0u8);
         let mut before: Option<u16> = None;
         let mut octets = packet.iter();
@@ -336,7 +345,7 @@ impl BsdDecompressor {
                 dictionary.clear();
                 return Ok(());
             }
-            expand(dictionary, code, before, &mut reversed)?;
+            expand(dictionary, code, before, reversed)?;
             if out.len() - start + reversed.len() > limit {
                 return Err(DecompressError::TooLong);
             }
@@ -345,7 +354,7 @@ impl BsdDecompressor {
                 dictionary.widen();
             }
             reversed.reverse();
-            out.append_slice(&reversed);
+            out.append_slice(reversed);
             before = Some(code);
         }
         let octets_in = out.len() - start;
@@ -363,8 +372,8 @@ impl BsdDecompressor {
     // RFC 1977 §2 MUST (uncompressed): packets that came as they were build the dictionary too.
     pub fn pass(&mut self, protocol: PppProtocol, information: &[u8]) {
         if is_covered(protocol) {
-            let mut codes = Bits::default();
-            self.dictionary.compress(protocol, information, &mut codes);
+            self.dictionary
+                .compress(protocol, information, &mut self.codes);
         }
     }
 

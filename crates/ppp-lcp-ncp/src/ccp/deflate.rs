@@ -38,7 +38,9 @@ pub struct DeflateCompressor {
     window: usize,
     sequence: u16,
     is_fresh: bool,
-    scratch: Vec<u8>,
+    /// Kept for their room: what goes in, and what comes out.
+    input: Vec<u8>,
+    output: Vec<u8>,
 }
 
 impl DeflateCompressor {
@@ -51,7 +53,8 @@ impl DeflateCompressor {
             window: 1 << bits.clamp(8, 15),
             sequence: 0,
             is_fresh: true,
-            scratch: Vec::new(),
+            input: Vec::new(),
+            output: Vec::new(),
         }
     }
 
@@ -62,10 +65,11 @@ impl DeflateCompressor {
         let sequence = self.sequence.to_be_bytes();
         self.sequence = self.sequence.wrapping_add(1);
         self.is_fresh = false;
-        let mut input = Vec::with_capacity(2 + information.len());
+        let mut input = core::mem::take(&mut self.input);
+        input.clear();
         input.extend_from_slice(history_of(protocol, &protocol.0.to_be_bytes()));
         input.extend_from_slice(information.as_slice());
-        self.scratch.clear();
+        self.output.clear();
         let done = if self.window == LARGEST {
             self.deflate(&input)
         } else {
@@ -76,10 +80,12 @@ impl DeflateCompressor {
                 self.deflate(chunk)
             })
         };
-        let Some(packet) = self.scratch.strip_suffix(&TAIL).filter(|_| done) else {
+        let length = input.len();
+        self.input = input;
+        let Some(packet) = self.output.strip_suffix(&TAIL).filter(|_| done) else {
             return false;
         };
-        if sequence.len() + packet.len() >= input.len() {
+        if sequence.len() + packet.len() >= length {
             return false;
         }
         information.truncate(0);
@@ -88,15 +94,15 @@ impl DeflateCompressor {
         true
     }
 
-    /// Appends what `input` becomes to the scratch buffer.
+    /// Appends what `input` becomes to the output.
     fn deflate(&mut self, mut input: &[u8]) -> bool {
         loop {
-            let start = self.scratch.len();
-            self.scratch.resize(start + input.len() + 64, 0);
-            let room = self.scratch.get_mut(start..).unwrap_or_default();
+            let start = self.output.len();
+            self.output.resize(start + input.len() + 64, 0);
+            let room = self.output.get_mut(start..).unwrap_or_default();
             let room_len = room.len();
             let (status, taken, written) = compress(&mut self.state, input, room, TDEFLFlush::Sync);
-            self.scratch.truncate(start + written);
+            self.output.truncate(start + written);
             input = input.get(taken..).unwrap_or_default();
             if status != TDEFLStatus::Okay {
                 return false;

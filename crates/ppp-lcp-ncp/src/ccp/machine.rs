@@ -1,7 +1,7 @@
 //! One end of CCP, with what it agreed on.
 
 use super::mppe::{MppeEncryptor, MppeError, is_encrypted};
-use super::negotiation::CcpNegotiation;
+use super::negotiation::{CcpConfig, CcpNegotiation};
 use super::transform::{Compressor, Decompressor, Failure};
 use crate::auth::MsChapV2Keys;
 use crate::automaton::{
@@ -153,6 +153,11 @@ impl Ccp {
     /// Sets how many octets of protocol and information come out of a packet at most. Default: 1502.
     pub const fn set_receive_limit(&mut self, octets: usize) {
         self.receive_limit = octets;
+    }
+
+    /// Configures anew, for the next negotiation.
+    pub(crate) fn set_config(&mut self, config: CcpConfig) {
+        self.endpoint.negotiation_mut().set_config(config);
     }
 
     /// The options.

@@ -107,6 +107,11 @@ impl CcpNegotiation {
         &self.config
     }
 
+    /// Configures anew, for the next negotiation.
+    pub(super) fn set_config(&mut self, config: CcpConfig) {
+        self.config = config;
+    }
+
     /// What packets to us go through; `None` for nothing.
     pub const fn receive(&self) -> Option<CcpMethod> {
         self.receive

@@ -1,7 +1,7 @@
 //! One end of ECP, with what it agreed on.
 
 use super::chain::{EcpDecryptor, EcpEncryptor, EcpError};
-use super::negotiation::{Agreed, EcpNegotiation};
+use super::negotiation::{Agreed, EcpConfig, EcpNegotiation};
 use crate::automaton::{
     Discard, Endpoint, EndpointConfig, EndpointConfigError, EndpointStats, LayerEvent, Received,
     State,
@@ -106,6 +106,11 @@ impl Ecp {
     /// Sets how many octets of information the peer takes (its MRU).
     pub const fn set_peer_limit(&mut self, octets: usize) {
         self.endpoint.set_peer_limit(octets);
+    }
+
+    /// Configures anew, for the next negotiation.
+    pub(crate) fn set_config(&mut self, config: EcpConfig) {
+        self.endpoint.negotiation_mut().set_config(config);
     }
 
     /// The options.

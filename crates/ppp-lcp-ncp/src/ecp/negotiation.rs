@@ -144,6 +144,11 @@ impl EcpNegotiation {
         &self.config
     }
 
+    /// Configures anew, for the next negotiation.
+    pub(super) fn set_config(&mut self, config: EcpConfig) {
+        self.config = config;
+    }
+
     /// What packets to us are encrypted with; `None` for nothing.
     pub fn receive(&self) -> Option<EcpMethod> {
         self.receive.map(|(method, _)| method)

@@ -96,6 +96,23 @@ pub struct LinkConfigError {
     pub problem: &'static str,
 }
 
+impl LinkConfigError {
+    /// An error where there is a problem: the field, and what is wrong with it.
+    pub(super) fn check_part(
+        part: &'static str,
+        problem: Option<(&'static str, &'static str)>,
+    ) -> Result<(), Self> {
+        match problem {
+            Some((field, problem)) => Err(Self {
+                part,
+                field,
+                problem,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
 impl From<LcpConfigError> for LinkConfigError {
     fn from(error: LcpConfigError) -> Self {
         Self {
@@ -131,22 +148,8 @@ impl LinkConfig {
         }
         let ccp = self.ccp.as_ref().and_then(CcpConfig::problem);
         let ecp = self.ecp.as_ref().and_then(EcpConfig::problem);
-        for (part, found) in [("ccp", ccp), ("ecp", ecp)] {
-            if let Some((field, problem)) = found {
-                return Err(LinkConfigError {
-                    part,
-                    field,
-                    problem,
-                });
-            }
-        }
-        if let Err(error) = self.quality.check() {
-            return Err(LinkConfigError {
-                part: "quality",
-                field: error.field,
-                problem: error.problem,
-            });
-        }
+        LinkConfigError::check_part("ccp", ccp)?;
+        LinkConfigError::check_part("ecp", ecp)?;
         if self.echo_failures == 0 {
             return fail("echo_failures", "must be at least 1");
         }

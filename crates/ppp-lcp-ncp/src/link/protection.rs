@@ -5,8 +5,8 @@ use super::event::{CloseReason, LinkDiscard, LinkEvent, Phase, SendError};
 use super::machine::Link;
 use crate::auth::MsChapV2Keys;
 use crate::automaton::LayerEvent;
-use crate::ccp::{Ccp, CcpNegotiation};
-use crate::ecp::{Ecp, EcpEncryptor, EcpNegotiation};
+use crate::ccp::{Ccp, CcpConfig, CcpNegotiation};
+use crate::ecp::{Ecp, EcpConfig, EcpEncryptor, EcpNegotiation};
 use crate::wire::{PppPacket, PppProtocol};
 use alloc::boxed::Box;
 use packet_buffer::random::fork;
@@ -220,6 +220,29 @@ impl Link {
     /// ECP, to look at; `None` where it is not configured.
     pub fn ecp(&self) -> Option<&Ecp> {
         self.protection.ecp.as_deref()
+    }
+
+    /// Configures CCP anew, for its next negotiation: what is required can depend on the peer's name.
+    /// False where it is not configured.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkConfigError`], which names the field; nothing has changed.
+    pub fn set_ccp_config(&mut self, config: CcpConfig) -> Result<bool, LinkConfigError> {
+        LinkConfigError::check_part("ccp", config.problem())?;
+        let ccp = self.protection.ccp.as_deref_mut();
+        Ok(ccp.map(|ccp| ccp.set_config(config)).is_some())
+    }
+
+    /// The same for ECP: keys can depend on the peer's name.
+    ///
+    /// # Errors
+    ///
+    /// [`LinkConfigError`], which names the field; nothing has changed.
+    pub fn set_ecp_config(&mut self, config: EcpConfig) -> Result<bool, LinkConfigError> {
+        LinkConfigError::check_part("ecp", config.problem())?;
+        let ecp = self.protection.ecp.as_deref_mut();
+        Ok(ecp.map(|ecp| ecp.set_config(config)).is_some())
     }
 
     /// How long a network packet may be, in octets: what the peer takes, less what encryption adds.
