@@ -29,6 +29,9 @@ const MAX_EVENTS: usize = 64;
 /// [`poll_transmit`](Self::poll_transmit). Network packets are put into PPP ones by
 /// [`encapsulate`](Self::encapsulate).
 ///
+/// Until the peer has proved who it is, a link takes 8 KiB at most, itself included, whatever the peer
+/// sends in packets of up to 1500 octets; 64 KiB when nobody fetches what it has to send and to tell.
+///
 /// ```
 /// use ppp_lcp_ncp::link::{Link, LinkConfig, LinkEvent};
 /// use ppp_lcp_ncp::ncp::IpcpConfig;

@@ -28,12 +28,15 @@ struct Use {
     wanted: bool,
     /// Whether it was told to be up.
     told: bool,
+    /// Whether it was told to be given up, since it was last begun or up.
+    given_up: bool,
 }
 
 impl Use {
     const DEFAULT: Self = Self {
         wanted: true,
         told: false,
+        given_up: false,
     };
 }
 
@@ -84,6 +87,8 @@ impl Networks {
     }
 
     pub(super) fn begin(&mut self, now: Instant, mru: usize) {
+        self.ipv4.given_up = false;
+        self.ipv6.given_up = false;
         if let Some(ipcp) = &mut self.ipcp {
             ipcp.set_peer_limit(mru);
             if self.ipv4.wanted {
@@ -222,6 +227,7 @@ impl Link {
     pub fn open_ipv4(&mut self, now: Instant) {
         let now = self.advance(now);
         self.networks.ipv4.wanted = true;
+        self.networks.ipv4.given_up = false;
         if let Some(ipcp) = &mut self.networks.ipcp {
             ipcp.open(now);
         }
@@ -242,6 +248,7 @@ impl Link {
     pub fn open_ipv6(&mut self, now: Instant) {
         let now = self.advance(now);
         self.networks.ipv6.wanted = true;
+        self.networks.ipv6.given_up = false;
         if let Some(ipv6cp) = &mut self.networks.ipv6cp {
             ipv6cp.open(now);
         }
@@ -308,6 +315,7 @@ impl Link {
         match event {
             LayerEvent::Up if ipcp.negotiation().is_complete() => {
                 self.networks.ipv4.told = true;
+                self.networks.ipv4.given_up = false;
                 self.networks.vj = Vj::new(&values);
                 self.push_event(LinkEvent::Ipv4Up(values));
             }
@@ -320,7 +328,7 @@ impl Link {
                 }
             }
             LayerEvent::Finished => {
-                self.network_finished(now, PppProtocol::IPV4, self.networks.ipv4.wanted);
+                self.network_finished(now, PppProtocol::IPV4);
             }
             LayerEvent::Started | LayerEvent::NotConverged => {}
         }
@@ -334,6 +342,7 @@ impl Link {
         match (event, negotiation.ours(), negotiation.peers()) {
             (LayerEvent::Up, Some(ours), Some(peers)) => {
                 self.networks.ipv6.told = true;
+                self.networks.ipv6.given_up = false;
                 self.push_event(LinkEvent::Ipv6Up { ours, peers });
             }
             (LayerEvent::Up, ..) => ipv6cp.close(now),
@@ -343,18 +352,23 @@ impl Link {
                 }
             }
             (LayerEvent::Finished, ..) => {
-                self.network_finished(now, PppProtocol::IPV6, self.networks.ipv6.wanted);
+                self.network_finished(now, PppProtocol::IPV6);
             }
             (LayerEvent::Started | LayerEvent::NotConverged, ..) => {}
         }
     }
 
     /// A link without any network is of no use.
-    fn network_finished(&mut self, now: Instant, protocol: PppProtocol, was_wanted: bool) {
+    fn network_finished(&mut self, now: Instant, protocol: PppProtocol) {
         if self.phase() != super::Phase::Network {
             return;
         }
-        if was_wanted {
+        let network = if protocol == PppProtocol::IPV4 {
+            &mut self.networks.ipv4
+        } else {
+            &mut self.networks.ipv6
+        };
+        if network.wanted && !core::mem::replace(&mut network.given_up, true) {
             self.push_event(LinkEvent::NetworkGivenUp(protocol));
         }
         if self.networks.are_all_finished() {

@@ -24,9 +24,9 @@ const MAX_VENDOR_SPECIFIC: usize = 256;
 /// The access concentrator: offers services, and has sessions with many clients.
 ///
 /// A client that only asks costs nothing: what it has to bring again is in a cookie. A session costs
-/// a fixed number of octets, about 200, and sessions are counted: all of them, those of one client,
-/// and those that nobody has confirmed yet. The caller confirms a session when its client has
-/// authenticated itself.
+/// 320 octets at most, whatever its client sends, and sessions are counted: all of them, those of
+/// one client, and those that nobody has confirmed yet. The caller confirms a session when its
+/// client has authenticated itself; until then a [`Link`](crate::link::Link) takes 8 KiB at most.
 ///
 /// An example is at the [module](super).
 pub struct AccessConcentrator {
