@@ -1,10 +1,12 @@
-//! A PPP daemon: one end of a link over a serial device, a pty or a Unix socket, with a TUN device for its packets.
+//! A PPP daemon: one end of a link over a serial device, a pty, a Unix socket or Ethernet (PPPoE), with a TUN
+//! device for its packets.
 //!
 //! ```text
 //! pppd --simulate                                       # two ends on a line in memory, explained, without root
 //! pppd --check examples/pppd.toml                       # is the configuration right?
 //! sudo pppd --line tty:/dev/ttyUSB0,115200 --tun ppp0   # until Ctrl-C or the peer ends it
 //! sudo pppd examples/pppd.toml --set lcp.mru=1400       # any setting of the file, from the command line
+//! sudo pppd --line pppoe:eth0 --tun ppp0                # a client of PPPoE on an interface
 //! sudo pppd --line pty --tun ppp0                       # prints the device for another program to open
 //! ```
 //!
@@ -25,7 +27,8 @@ use tracing::level_filters::LevelFilter;
 struct Options {
     /// The configuration, in TOML.
     config: Option<PathBuf>,
-    /// What carries the link: tty:DEVICE[,SPEED], pty, unix:PATH or listen:PATH.
+    /// What carries the link: tty:DEVICE[,SPEED], pty, unix:PATH, listen:PATH, pppoe:INTERFACE or
+    /// pppoe-server:INTERFACE.
     #[arg(long)]
     line: Option<String>,
     /// The TUN device to make; without one, packets that arrive are dropped.

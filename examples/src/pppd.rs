@@ -3,7 +3,8 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`file`](mod@file), [`config`] | the configuration file, and what comes of it |
-//! | [`line`](mod@line) | serial devices, ptys and Unix sockets |
+//! | [`line`](mod@line) | serial devices, ptys, Unix sockets, Ethernet interfaces |
+//! | [`ethernet`] | PPP over Ethernet: the interface, and the discovery of a session |
 //! | [`port`] | the machine and the framing as one, without a socket or a clock |
 //! | [`tun`] | the kernel's end |
 //! | [`report`] | events and counters, for people and as JSON |
@@ -12,6 +13,7 @@
 //! | [`lab`], [`scenario`] | both ends for the interop tests, and what they play |
 
 pub mod config;
+pub mod ethernet;
 pub mod file;
 pub mod lab;
 pub mod line;

@@ -1,5 +1,6 @@
 //! What the configuration file and the command line come to.
 
+use super::ethernet::PppoeFile;
 use super::file::{
     Accm, CcpFile, Ipv4File, Ipv6File, LcpFile, Method, MppeFile, MppeKeys, NegotiationFile,
     NotAsked, PppFile,
@@ -24,6 +25,8 @@ use std::path::Path;
 pub struct Settings {
     /// What carries it; none where it is simulated.
     pub line: Option<LineSpec>,
+    /// PPP over Ethernet, where the line is an interface.
+    pub pppoe: PppoeFile,
     /// The TUN device, if there is one.
     pub tun: Option<String>,
     /// The largest packet that the kernel is to give us.
@@ -145,6 +148,7 @@ impl Settings {
         };
         Ok(Self {
             line: file.line.as_deref().map(str::parse).transpose()?,
+            pppoe: file.pppoe,
             tun: file.tun.device,
             mtu: file.tun.mtu,
             link,

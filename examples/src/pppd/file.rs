@@ -1,5 +1,6 @@
 //! The shape of the configuration file. Everything in it may be left out.
 
+use super::ethernet::PppoeFile;
 use crate::rip_router::file::Seconds;
 use core::fmt;
 use core::net::Ipv4Addr;
@@ -12,6 +13,8 @@ use serde::de::{Deserialize, Deserializer};
 pub struct PppFile {
     /// What carries the link: see [`Line`](super::line::LineSpec).
     pub line: Option<String>,
+    /// PPP over Ethernet.
+    pub pppoe: PppoeFile,
     /// The kernel's end.
     pub tun: TunFile,
     /// The link itself.

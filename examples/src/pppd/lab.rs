@@ -390,6 +390,8 @@ fn carry(
 #[derive(Debug)]
 pub struct Pppd<'a> {
     lane: &'a Lane,
+    /// How its command line begins.
+    command: String,
 }
 
 impl<'a> Pppd<'a> {
@@ -416,14 +418,52 @@ impl<'a> Pppd<'a> {
     ///
     /// When the guest does not answer.
     pub fn start(lane: &'a Lane, options: &str) -> Result<Self> {
+        let line = format!("{} 115200 local nocrtscts", lane.device());
+        Self::start_on(lane, &line, options)
+    }
+
+    /// Starts it as a client of PPPoE on the guest's network device.
+    ///
+    /// # Errors
+    ///
+    /// When the guest does not answer.
+    pub fn start_pppoe(lane: &'a Lane, options: &str) -> Result<Self> {
+        let line = "plugin rp-pppoe.so rp_pppoe_service internet host-uniq deadbeef vec0";
+        Self::start_on(lane, line, options)
+    }
+
+    fn start_on(lane: &'a Lane, line: &str, options: &str) -> Result<Self> {
         let log = Self::log_path(lane);
-        let device = lane.device();
         lane.run(&format!(
-            "rm -f {log} {log}.status; (pppd {device} 115200 nodetach local nocrtscts debug show-password \
+            "rm -f {log} {log}.status; (pppd {line} nodetach debug show-password \
              lcp-restart 1 ipcp-restart 1 ipv6cp-restart 1 name bob noipdefault \
-             {options} > {log} 2>&1; echo $? > {log}.status) & pppd=$!"
+             {options} > {log} 2>&1; echo $? > {log}.status) &"
         ))?;
-        Ok(Self { lane })
+        Ok(Self {
+            lane,
+            command: format!("pppd {line} "),
+        })
+    }
+
+    /// Starts `pppoe-server` with the kernel's PPPoE on the guest's network device. Each of its `pppd`s writes to
+    /// the same log.
+    ///
+    /// # Errors
+    ///
+    /// When the guest does not answer.
+    pub fn start_server(lane: &'a Lane, options: &str) -> Result<Self> {
+        let (log, file) = (Self::log_path(lane), "/etc/ppp/pppoe-server-options");
+        let options = format!("{options} name bob debug show-password logfile {log} lcp-restart 1");
+        lane.run(&format!(
+            "rm -f {log} {log}.status; touch {log}; echo '{options}' > {file}; \
+             (pppoe-server -F -k -I vec0 -C concentrator -S internet -L 10.9.0.1 -R 10.9.0.2 -N 4 \
+             -O {file} -q /usr/sbin/pppd -Q /usr/sbin/pppoe > {log}.server 2>&1; \
+             echo $? > {log}.status) &"
+        ))?;
+        Ok(Self {
+            lane,
+            command: "pppoe-server ".to_owned(),
+        })
     }
 
     fn log_path(lane: &Lane) -> String {
@@ -461,9 +501,8 @@ impl<'a> Pppd<'a> {
     ///
     /// When it has ended.
     pub fn terminate(&self) -> Result<()> {
-        let device = self.lane.device();
         self.lane
-            .run(&format!("pkill -TERM -f '^pppd {device} '"))
+            .run(&format!("pkill -TERM -f '^{}'", self.command))
             .map(drop)
     }
 
@@ -488,8 +527,7 @@ impl<'a> Pppd<'a> {
 impl Drop for Pppd<'_> {
     fn drop(&mut self) {
         // For the next one on this lane: without a goodbye where it still runs.
-        let device = self.lane.device();
-        let command = format!("pkill -KILL -f '^pppd {device} '; wait");
+        let command = format!("pkill -KILL -f '^{}'; wait", self.command);
         if self.lane.try_run(&command).is_err() {
             pause(Duration::from_millis(10));
         }

@@ -1,5 +1,6 @@
-//! Lines that carry octets: serial devices, ptys, Unix sockets.
+//! Lines: serial devices, ptys and Unix sockets, which carry octets; and Ethernet interfaces, which carry frames.
 
+use super::ethernet::{self, Role};
 use anyhow::{Context, Result, bail};
 use core::fmt;
 use core::str::FromStr;
@@ -10,7 +11,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 
-/// Where a line is. As text: `tty:/dev/ttyS0,115200`, `pty`, `unix:PATH`, `listen:PATH`.
+/// Where a line is. As text: `tty:/dev/ttyS0,115200`, `pty`, `unix:PATH`, `listen:PATH`, `pppoe:eth0`,
+/// `pppoe-server:eth0`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LineSpec {
     /// A serial device, and its speed in bits a second.
@@ -21,6 +23,8 @@ pub enum LineSpec {
     Unix(PathBuf),
     /// A Unix socket that somebody connects to, once.
     Listen(PathBuf),
+    /// PPPoE on an Ethernet interface.
+    Ethernet(Role, String),
 }
 
 impl FromStr for LineSpec {
@@ -39,7 +43,16 @@ impl FromStr for LineSpec {
             },
             ("unix", path) if !path.is_empty() => Self::Unix(path.into()),
             ("listen", path) if !path.is_empty() => Self::Listen(path.into()),
-            _ => bail!("line {text:?} is none of tty:DEVICE[,SPEED], pty, unix:PATH, listen:PATH"),
+            ("pppoe", interface) if !interface.is_empty() => {
+                Self::Ethernet(Role::Client, interface.to_owned())
+            }
+            ("pppoe-server", interface) if !interface.is_empty() => {
+                Self::Ethernet(Role::Concentrator, interface.to_owned())
+            }
+            _ => bail!(
+                "line {text:?} is none of tty:DEVICE[,SPEED], pty, unix:PATH, listen:PATH, \
+                 pppoe:INTERFACE, pppoe-server:INTERFACE"
+            ),
         })
     }
 }
@@ -52,6 +65,10 @@ impl fmt::Display for LineSpec {
             Self::Pty => f.write_str("pty"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
             Self::Listen(path) => write!(f, "listen:{}", path.display()),
+            Self::Ethernet(Role::Client, interface) => write!(f, "pppoe:{interface}"),
+            Self::Ethernet(Role::Concentrator, interface) => {
+                write!(f, "pppoe-server:{interface}")
+            }
         }
     }
 }
@@ -89,6 +106,7 @@ impl Line {
                 .map(OwnedFd::from)
                 .map_err(anyhow::Error::from),
             LineSpec::Listen(path) => listen(path),
+            LineSpec::Ethernet(_, interface) => ethernet::open(interface).map(OwnedFd::from),
         };
         let fd = opened.with_context(|| format!("cannot open the line {spec}"))?;
         rustix::io::ioctl_fionbio(&fd, true)?;
@@ -103,7 +121,7 @@ impl Line {
         self.other_end.as_deref()
     }
 
-    /// Reads what is there.
+    /// Reads what is there: octets, or one frame.
     ///
     /// # Errors
     ///
@@ -203,6 +221,8 @@ mod tests {
             "pty",
             "unix:/tmp/a",
             "listen:/tmp/b",
+            "pppoe:eth0",
+            "pppoe-server:eth1",
         ] {
             let line: LineSpec = text.parse().unwrap();
             assert_eq!(line.to_string(), text);

@@ -1,10 +1,15 @@
-//! The machine and the framing as one: octets in and out on one side, IP packets on the other. No socket, no clock.
+//! The machine and what carries its packets as one: octets or frames in and out on one side, IP packets on the other.
+//! No socket, no clock.
 
 use super::config::Secrets;
+use super::ethernet::{Pppoe, SessionEvent};
+use super::line::{Got, Line};
+use alloc::collections::VecDeque;
+use anyhow::Result;
 use core::fmt;
 use core::time::Duration;
 use packet_buffer::RandomSource;
-use ppp_lcp_ncp::framing::{Decoder, DecoderStats, Encoder};
+use ppp_lcp_ncp::framing::{Decoder, Encoder, FramingParameters};
 use ppp_lcp_ncp::link::{Link, LinkConfig, LinkConfigError, LinkDiscard, LinkEvent, SendError};
 use ppp_lcp_ncp::wire::PppProtocol;
 use ppp_lcp_ncp::{Instant, PacketBuf};
@@ -17,22 +22,102 @@ const QUIET: Duration = Duration::from_millis(500);
 /// Sees each PPP packet, with its direction.
 pub type Tap = Box<dyn FnMut(Instant, Direction, &[u8]) + Send>;
 
-/// An end of a link on a line of octets.
-pub struct Port {
-    link: Link,
+/// What waits for the line.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// Each is written at once where the line carries frames.
+    chunks: VecDeque<PacketBuf>,
+}
+
+impl Outbox {
+    /// Octets that wait.
+    pub fn len(&self) -> usize {
+        self.chunks.iter().map(PacketBuf::len).sum()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Adds a frame.
+    pub fn push(&mut self, frame: PacketBuf) {
+        self.chunks.push_back(frame);
+    }
+
+    /// Has octets added at the end of a buffer.
+    fn octets(&mut self, add: impl FnOnce(&mut PacketBuf)) {
+        let mut last = self.chunks.pop_back().unwrap_or_default();
+        if last.len() >= 4096 {
+            self.chunks.push_back(core::mem::take(&mut last));
+        }
+        add(&mut last);
+        self.chunks.push_back(last);
+    }
+
+    /// Gives the line what it takes; how many octets those were. `None` when the line is gone.
+    ///
+    /// # Errors
+    ///
+    /// Those of the line.
+    pub fn flush(&mut self, line: &Line) -> Result<Option<u64>> {
+        let mut sent = 0;
+        while let Some(chunk) = self.chunks.front_mut() {
+            match line.write(chunk.as_slice())? {
+                Got::Octets(length) => {
+                    sent += length as u64;
+                    chunk.trim_front(length);
+                    if chunk.is_empty() {
+                        self.chunks.pop_front();
+                    }
+                }
+                Got::Nothing => break,
+                Got::Hangup => {
+                    self.chunks.clear();
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(sent))
+    }
+
+    /// Takes all octets out.
+    pub fn take(&mut self) -> Vec<u8> {
+        let chunks = self.chunks.drain(..);
+        chunks.flat_map(|chunk| chunk.as_slice().to_vec()).collect()
+    }
+}
+
+/// What carries the packets.
+#[derive(Debug)]
+enum Carrier {
+    /// HDLC-like frames in a stream of octets.
+    Octets(Box<Octets>),
+    /// PPPoE.
+    Ethernet(Pppoe),
+}
+
+#[derive(Debug)]
+struct Octets {
     encoder: Encoder,
     decoder: Decoder,
-    secrets: Secrets,
-    tap: Option<Tap>,
     /// When octets were last made for the line.
     sent: Instant,
+}
+
+/// An end of a link on a line.
+pub struct Port {
+    link: Link,
+    carrier: Carrier,
+    secrets: Secrets,
+    tap: Option<Tap>,
     /// Packets on their way from or to the link.
     packet: PacketBuf,
     data: PacketBuf,
 }
 
 impl Port {
-    /// An end whose line is down.
+    /// An end on a line of octets that is down.
     ///
     /// # Errors
     ///
@@ -41,15 +126,40 @@ impl Port {
         config: LinkConfig,
         secrets: Secrets,
         random: Box<dyn RandomSource + Send>,
-    ) -> Result<Self, LinkConfigError> {
-        let mru = config.lcp.mru;
+    ) -> core::result::Result<Self, LinkConfigError> {
+        let octets = Octets {
+            encoder: Encoder::new(),
+            decoder: Decoder::new(config.lcp.mru),
+            sent: Instant::ZERO,
+        };
+        Self::on(Carrier::Octets(Box::new(octets)), config, secrets, random)
+    }
+
+    /// An end in a session of PPPoE.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn on_ethernet(
+        pppoe: Pppoe,
+        config: LinkConfig,
+        secrets: Secrets,
+        random: Box<dyn RandomSource + Send>,
+    ) -> core::result::Result<Self, LinkConfigError> {
+        Self::on(Carrier::Ethernet(pppoe), config, secrets, random)
+    }
+
+    fn on(
+        carrier: Carrier,
+        config: LinkConfig,
+        secrets: Secrets,
+        random: Box<dyn RandomSource + Send>,
+    ) -> core::result::Result<Self, LinkConfigError> {
         Ok(Self {
             link: Link::new(config, random)?,
-            encoder: Encoder::new(),
-            decoder: Decoder::new(mru),
+            carrier,
             secrets,
             tap: None,
-            sent: Instant::ZERO,
             packet: PacketBuf::new(),
             data: PacketBuf::new(),
         })
@@ -70,13 +180,43 @@ impl Port {
         &mut self.link
     }
 
-    /// What the line's noise has done.
-    pub const fn decoder_stats(&self) -> &DecoderStats {
-        self.decoder.stats()
+    /// Good frames of the line, and bad ones.
+    pub fn frames(&self) -> (u64, u64) {
+        match &self.carrier {
+            Carrier::Octets(octets) => (octets.decoder.stats().frames, octets.errors()),
+            Carrier::Ethernet(Pppoe::Client(client)) => (client.stats().delivered, 0),
+            Carrier::Ethernet(Pppoe::Concentrator(concentrator, _)) => {
+                (concentrator.stats().delivered, 0)
+            }
+        }
     }
 
-    /// Takes octets of the line; `deliver` gets the IP packets in them, `discard` the reasons for those that were
-    /// ignored.
+    /// The session is given up: the other end is told, where there is a way to tell it.
+    pub fn release_line(&mut self, now: Instant) {
+        if let Carrier::Ethernet(pppoe) = &mut self.carrier {
+            pppoe.close(now);
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.link.handle_timeout(now);
+        if let Carrier::Ethernet(pppoe) = &mut self.carrier {
+            pppoe.handle_timeout(now);
+        }
+    }
+
+    /// When that is.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let line = match &self.carrier {
+            Carrier::Octets(_) => None,
+            Carrier::Ethernet(pppoe) => pppoe.poll_timeout(),
+        };
+        [self.link.poll_timeout(), line].into_iter().flatten().min()
+    }
+
+    /// Takes octets of the line, or a frame; `deliver` gets the IP packets in them, `discard` the reasons for those
+    /// that were ignored.
     pub fn receive(
         &mut self,
         now: Instant,
@@ -85,38 +225,50 @@ impl Port {
         mut discard: impl FnMut(LinkDiscard),
     ) {
         loop {
-            let before = self.errors();
-            let frame = self.decoder.next_frame(&mut octets);
-            let is_frame = frame.is_some();
-            self.packet.clear();
-            self.packet.append_slice(frame.unwrap_or_default());
-            // What was lost came before the frame: header compression has to know first.
-            for _ in before..self.errors() {
-                self.link.line_error();
+            match &mut self.carrier {
+                Carrier::Octets(line) => {
+                    let before = line.errors();
+                    let frame = line.decoder.next_frame(&mut octets);
+                    let is_frame = frame.is_some();
+                    self.packet.clear();
+                    self.packet.append_slice(frame.unwrap_or_default());
+                    // What was lost came before the frame: header compression has to know first.
+                    for _ in before..line.errors() {
+                        self.link.line_error();
+                    }
+                    if !is_frame {
+                        return;
+                    }
+                }
+                Carrier::Ethernet(pppoe) => {
+                    let packet = pppoe.handle_input(now, core::mem::take(&mut octets));
+                    while let Some(event) = pppoe.poll_event() {
+                        if let SessionEvent::Closed(_) = event {
+                            self.link.lower_down(now);
+                        }
+                    }
+                    // Frames of others pass by on an Ethernet.
+                    let Ok(Some(packet)) = packet else { return };
+                    self.packet.clear();
+                    self.packet.append_slice(packet);
+                }
             }
-            if !is_frame {
-                return;
-            }
-            let frame = self.packet.as_slice();
+            let packet = self.packet.as_slice();
             if let Some(tap) = &mut self.tap {
-                tap(now, Direction::Inbound, frame);
+                tap(now, Direction::Inbound, packet);
             }
-            match self.link.handle_input(now, frame, &mut self.data) {
+            match self.link.handle_input(now, packet, &mut self.data) {
                 Ok(Some(protocol)) => deliver(protocol, self.data.as_slice()),
                 Ok(None) => {}
                 Err(why) => discard(why),
             }
-            self.decoder.set_parameters(&self.link.receive_framing());
+            if let Carrier::Octets(line) = &mut self.carrier {
+                line.decoder.set_parameters(&self.link.receive_framing());
+            }
         }
     }
 
-    /// Frames that came damaged.
-    const fn errors(&self) -> u64 {
-        let stats = self.decoder.stats();
-        stats.bad_fcs + stats.aborted + stats.runts + stats.oversize
-    }
-
-    /// Appends the frame of an IP packet to `line`; `packet` is used up.
+    /// Puts the frame of an IP packet into `out`; `packet` is used up.
     ///
     /// # Errors
     ///
@@ -125,40 +277,53 @@ impl Port {
         &mut self,
         now: Instant,
         packet: &mut PacketBuf,
-        line: &mut PacketBuf,
-    ) -> Result<(), SendError> {
+        out: &mut Outbox,
+    ) -> core::result::Result<(), SendError> {
         // The version is in the first four bits.
         let protocol = match packet.as_slice().first().map(|octet| octet >> 4) {
             Some(6) => PppProtocol::IPV6,
             _ => PppProtocol::IPV4,
         };
         self.link.encapsulate(now, protocol, packet)?;
-        if let Some(tap) = &mut self.tap {
-            tap(now, Direction::Outbound, packet.as_slice());
-        }
-        self.prepare(now);
         let framing = self.link.framing();
-        self.encoder.encode(&framing, packet.as_slice(), line);
+        self.put(now, &framing, packet, out);
         Ok(())
     }
 
-    /// Appends the frames of all control packets that are to be sent to `line`.
-    pub fn poll_octets(&mut self, now: Instant, line: &mut PacketBuf) {
-        while let Some(transmit) = self.link.poll_transmit(&mut self.packet) {
-            if let Some(tap) = &mut self.tap {
-                tap(now, Direction::Outbound, self.packet.as_slice());
-            }
-            self.prepare(now);
-            self.encoder
-                .encode(&transmit.framing, self.packet.as_slice(), line);
+    /// Puts the frames of all packets that the link has to send into `out`.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut Outbox) {
+        let mut packet = PacketBuf::new();
+        while let Some(transmit) = self.link.poll_transmit(&mut packet) {
+            self.put(now, &transmit.framing, &mut packet, out);
+        }
+        if let Carrier::Ethernet(pppoe) = &mut self.carrier {
+            pppoe.poll_transmit(out);
         }
     }
 
-    fn prepare(&mut self, now: Instant) {
-        if now - self.sent >= QUIET {
-            self.encoder.idle();
+    fn put(
+        &mut self,
+        now: Instant,
+        framing: &FramingParameters,
+        packet: &mut PacketBuf,
+        out: &mut Outbox,
+    ) {
+        if let Some(tap) = &mut self.tap {
+            tap(now, Direction::Outbound, packet.as_slice());
         }
-        self.sent = now;
+        match &mut self.carrier {
+            Carrier::Octets(line) => {
+                if now - line.sent >= QUIET {
+                    line.encoder.idle();
+                }
+                line.sent = now;
+                out.octets(|last| line.encoder.encode(framing, packet.as_slice(), last));
+            }
+            Carrier::Ethernet(pppoe) => match pppoe.encapsulate(packet) {
+                Ok(()) => out.push(core::mem::take(packet)),
+                Err(why) => tracing::debug!("not sent: {why}"),
+            },
+        }
     }
 
     /// What has happened, oldest first. Secrets are looked up on the way.
@@ -175,11 +340,19 @@ impl Port {
     }
 }
 
+impl Octets {
+    /// Frames that came damaged.
+    const fn errors(&self) -> u64 {
+        let stats = self.decoder.stats();
+        stats.bad_fcs + stats.aborted + stats.runts + stats.oversize
+    }
+}
+
 impl fmt::Debug for Port {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Port")
             .field("link", &self.link)
-            .field("decoder", self.decoder.stats())
+            .field("carrier", &self.carrier)
             .finish_non_exhaustive()
     }
 }

@@ -86,7 +86,7 @@ fn values(values: &LcpValues) -> Value {
 
 /// The counters, as JSON.
 pub fn counters(event: &str, port: &Port, traffic: &Traffic) -> Value {
-    let (link, line) = (port.link().stats(), port.decoder_stats());
+    let (link, (frames, bad)) = (port.link().stats(), port.frames());
     let lcp = port.link().lcp();
     json!({
         "event": event,
@@ -96,8 +96,8 @@ pub fn counters(event: &str, port: &Port, traffic: &Traffic) -> Value {
         "octets_received": traffic.octets_received,
         "octets_sent": traffic.octets_sent,
         "kernel_refused": traffic.kernel_refused,
-        "frames": line.frames,
-        "bad_frames": line.bad_fcs + line.aborted + line.runts + line.oversize,
+        "frames": frames,
+        "bad_frames": bad,
         "received": link.received,
         "delivered": link.delivered,
         "sent": link.sent,
@@ -124,7 +124,7 @@ pub fn counters(event: &str, port: &Port, traffic: &Traffic) -> Value {
 
 /// The status line of a terminal.
 pub fn status_line(port: &Port, traffic: &Traffic) -> String {
-    let (link, line) = (port.link().stats(), port.decoder_stats());
+    let (link, (_, bad)) = (port.link().stats(), port.frames());
     let networks = [("IPv4", PppProtocol::IPV4), ("IPv6", PppProtocol::IPV6)];
     let open: Vec<&str> = networks
         .into_iter()
@@ -143,7 +143,7 @@ pub fn status_line(port: &Port, traffic: &Traffic) -> String {
         traffic.octets_received,
         link.sent,
         traffic.octets_sent,
-        line.bad_fcs + line.aborted + line.runts + line.oversize,
+        bad,
         port.link().lcp().stats().echo_replies,
         link.echo_requests,
     )

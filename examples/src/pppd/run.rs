@@ -1,8 +1,9 @@
 //! The run loop: waits for the line, the kernel and timers, and gives each its turn.
 
 use super::config::Settings;
-use super::line::{Got, Line};
-use super::port::Port;
+use super::ethernet::Pppoe;
+use super::line::{Got, Line, LineSpec};
+use super::port::{Outbox, Port};
 use super::report::{self, Traffic};
 use super::tun::Tun;
 use crate::rip_router::control::Wake;
@@ -52,6 +53,11 @@ impl Stop {
         })
     }
 
+    /// Whether it was asked.
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) > 0
+    }
+
     /// Asks the link to end: the peer is told. Asked again, it ends at once.
     pub fn stop(&self) {
         self.asked.fetch_add(1, Ordering::Relaxed);
@@ -73,13 +79,10 @@ struct Live {
     port: Port,
     line: Line,
     tun: Option<Tun>,
-    clock: StdClock,
+    teller: Teller,
     traffic: Traffic,
-    /// Octets for the line.
-    waiting: PacketBuf,
+    waiting: Outbox,
     mtu: u16,
-    json: bool,
-    is_terminal: bool,
     /// Why the link has ended.
     closed: Option<CloseReason>,
     was_up: bool,
@@ -96,31 +99,46 @@ pub fn run(settings: Settings, telling: &Telling, stop: &Stop) -> Result<()> {
         .line
         .context("there is no line: --line, or `line = ` in the file")?;
     let tun = settings.tun.as_deref().map(Tun::new).transpose()?;
-    let mut port = Port::new(settings.link, settings.secrets, Box::new(OsRandom))?;
+    let teller = Teller {
+        clock: StdClock::new(),
+        json: telling.json,
+        is_terminal: stdout().is_terminal(),
+    };
+    let line = Line::open(&spec)?;
+    teller.tell(&serde_json::json!({
+        "event": "started", "line": spec.to_string(), "other_end": line.other_end(),
+        "device": tun.as_ref().map(Tun::name),
+    }));
+    let (mut config, random) = (settings.link, Box::new(OsRandom));
+    let mut mtu = settings.mtu;
+    let mut port = if let LineSpec::Ethernet(role, interface) = &spec {
+        let mut pppoe = Pppoe::new(*role, interface, &settings.pppoe)?;
+        let (session, max_payload) = pppoe.discover(&line, &teller.clock, stop)?;
+        teller.tell(&session);
+        config.lcp.restrict_to_pppoe(max_payload);
+        mtu = mtu.min(max_payload);
+        Port::on_ethernet(pppoe, config, settings.secrets, random)?
+    } else {
+        Port::new(config, settings.secrets, random)?
+    };
     if let Some(path) = &telling.capture {
         port.set_tap(capture(path)?);
     }
-    let line = Line::open(&spec)?;
     let mut live = Live {
         port,
+        line,
         tun,
-        clock: StdClock::new(),
         traffic: Traffic::default(),
-        waiting: PacketBuf::new(),
-        mtu: settings.mtu,
-        json: telling.json,
-        is_terminal: stdout().is_terminal(),
+        waiting: Outbox::default(),
+        mtu,
         closed: None,
         was_up: false,
-        next_status: Instant::ZERO + EVERY,
-        line,
+        next_status: teller.clock.now() + EVERY,
+        teller,
     };
-    live.tell(&serde_json::json!({
-        "event": "started", "line": spec.to_string(), "other_end": live.line.other_end(),
-        "device": live.tun.as_ref().map(Tun::name),
-    }));
     let reason = live.run(stop)?;
-    live.tell(&report::counters("stopped", &live.port, &live.traffic));
+    live.teller
+        .tell(&report::counters("stopped", &live.port, &live.traffic));
     match reason {
         reason if !live.was_up => bail!("the link did not come up: {reason}"),
         CloseReason::Closed
@@ -146,20 +164,20 @@ fn capture(path: &Path) -> Result<super::port::Tap> {
 
 impl Live {
     fn run(&mut self, stop: &Stop) -> Result<CloseReason> {
-        let now = self.clock.now();
+        let now = self.teller.clock.now();
         self.port.link_mut().open(now);
         self.port.link_mut().lower_up(now);
         let mut farewell = None;
         loop {
-            let now = self.clock.now();
+            let now = self.teller.clock.now();
             match (stop.asked.load(Ordering::Relaxed), self.closed.is_some()) {
                 (0, _) | (1, true) => {}
                 (1, false) => self.port.link_mut().close(now),
                 _ => return Ok(CloseReason::Closed),
             }
-            self.port.link_mut().handle_timeout(now);
+            self.port.handle_timeout(now);
             self.events(now)?;
-            self.port.poll_octets(now, &mut self.waiting);
+            self.port.poll_transmit(now, &mut self.waiting);
             self.flush(now)?;
             self.events(now)?;
             if let Some(reason) = &self.closed {
@@ -172,34 +190,20 @@ impl Live {
                 self.next_status = now + EVERY;
                 self.status()?;
             }
-            self.wait(now, farewell, &stop.wake)?;
+            self.wait(now, farewell, stop)?;
             self.take_line()?;
             self.take_kernel()?;
         }
     }
 
     /// Sleeps until something is to be done.
-    fn wait(&self, now: Instant, end: Option<Instant>, wake: &Wake) -> Result<()> {
-        let due = [self.port.link().poll_timeout(), end, Some(self.next_status)];
-        let due = due.into_iter().flatten().min().unwrap_or(Instant::MAX);
-        let patience = Timespec::try_from((due - now).min(Duration::from_secs(3600)))?;
+    fn wait(&self, now: Instant, end: Option<Instant>, stop: &Stop) -> Result<()> {
+        let due = [self.port.poll_timeout(), end, Some(self.next_status)];
         let mut line = PollFlags::IN;
         line.set(PollFlags::OUT, !self.waiting.is_empty());
-        let mut waited = vec![
-            PollFd::new(wake, PollFlags::IN),
-            PollFd::new(&self.line, line),
-        ];
-        if let Some(tun) = self.tun.as_ref().filter(|_| self.takes_packets()) {
-            waited.push(PollFd::from_borrowed_fd(tun.as_fd(), PollFlags::IN));
-        }
-        match poll(&mut waited, Some(&patience)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(why) => return Err(why.into()),
-        }
-        if waited.first().is_some_and(|fd| !fd.revents().is_empty()) {
-            wake.clear();
-        }
-        Ok(())
+        let tun = self.tun.as_ref().filter(|_| self.takes_packets());
+        let due = due.into_iter().flatten().min();
+        wait_for(&self.line, line, tun, now, due, stop)
     }
 
     fn takes_packets(&self) -> bool {
@@ -209,7 +213,7 @@ impl Live {
     fn take_line(&mut self) -> Result<()> {
         let mut octets = [0; 16 * 1024];
         let got = self.line.read(&mut octets)?;
-        let now = self.clock.now();
+        let now = self.teller.clock.now();
         match got {
             Got::Nothing => {}
             Got::Hangup => self.port.link_mut().lower_down(now),
@@ -243,7 +247,7 @@ impl Live {
             if !tun.read(&mut packet)? {
                 break;
             }
-            let now = self.clock.now();
+            let now = self.teller.clock.now();
             if let Err(why) = self.port.send(now, &mut packet, &mut self.waiting) {
                 tracing::debug!("not sent: {why}");
             }
@@ -253,20 +257,10 @@ impl Live {
 
     /// Gives the line what it takes.
     fn flush(&mut self, now: Instant) -> Result<()> {
-        while !self.waiting.is_empty() {
-            match self.line.write(self.waiting.as_slice())? {
-                Got::Octets(length) => {
-                    self.traffic.octets_sent += length as u64;
-                    self.waiting.trim_front(length);
-                }
-                Got::Nothing => return Ok(()),
-                Got::Hangup => {
-                    self.waiting.clear();
-                    self.port.link_mut().lower_down(now);
-                }
-            }
+        match self.waiting.flush(&self.line)? {
+            Some(sent) => self.traffic.octets_sent += sent,
+            None => self.port.link_mut().lower_down(now),
         }
-        self.waiting.clear();
         Ok(())
     }
 
@@ -275,8 +269,8 @@ impl Live {
             match &event {
                 LinkEvent::Phase(Phase::Network) => {
                     self.was_up = true;
-                    self.tell(&report::event(&event));
-                    self.tell(&report::lcp(&self.port));
+                    self.teller.tell(&report::event(&event));
+                    self.teller.tell(&report::lcp(&self.port));
                     continue;
                 }
                 LinkEvent::Ipv4Up(values) => {
@@ -299,13 +293,14 @@ impl Live {
                 }
                 LinkEvent::Closed(reason) => {
                     self.closed = Some(reason.clone());
+                    self.port.release_line(now);
                     if let Some(tun) = &self.tun {
                         tun.down()?;
                     }
                 }
                 _ => {}
             }
-            self.tell(&report::event(&event));
+            self.teller.tell(&report::event(&event));
         }
         Ok(())
     }
@@ -317,21 +312,61 @@ impl Live {
     }
 
     fn status(&self) -> Result<()> {
-        if self.json {
-            self.tell(&report::counters("status", &self.port, &self.traffic));
-        } else if self.is_terminal {
+        if self.teller.json {
+            self.teller
+                .tell(&report::counters("status", &self.port, &self.traffic));
+        } else if self.teller.is_terminal {
             let mut out = stdout().lock();
             // From the start of the line, and nothing of the last one left behind.
-            write!(
-                out,
-                "\r\x1b[K{}",
-                report::status_line(&self.port, &self.traffic)
-            )?;
+            let line = report::status_line(&self.port, &self.traffic);
+            write!(out, "\r\x1b[K{line}")?;
             out.flush()?;
         }
         Ok(())
     }
+}
 
+/// Waits for the line, for a packet of the kernel's, until `due`, or until it is told to stop.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn wait_for(
+    line: &Line,
+    events: PollFlags,
+    tun: Option<&Tun>,
+    now: Instant,
+    due: Option<Instant>,
+    stop: &Stop,
+) -> Result<()> {
+    let due = due.unwrap_or(Instant::MAX);
+    let patience = Timespec::try_from((due - now).min(Duration::from_secs(3600)))?;
+    let mut waited = vec![
+        PollFd::new(&stop.wake, PollFlags::IN),
+        PollFd::new(line, events),
+    ];
+    if let Some(tun) = tun {
+        waited.push(PollFd::from_borrowed_fd(tun.as_fd(), PollFlags::IN));
+    }
+    match poll(&mut waited, Some(&patience)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(why) => return Err(why.into()),
+    }
+    if waited.first().is_some_and(|fd| !fd.revents().is_empty()) {
+        stop.wake.clear();
+    }
+    Ok(())
+}
+
+/// Tells events.
+#[derive(Debug)]
+struct Teller {
+    clock: StdClock,
+    json: bool,
+    is_terminal: bool,
+}
+
+impl Teller {
     fn tell(&self, event: &Value) {
         let now = self.clock.now();
         let mut out = stdout().lock();

@@ -20,7 +20,7 @@ pub const CLIENT: &str = "ipv6 ::1,::2";
 /// Our end where we give the addresses.
 pub const GIVING: &str = "ipv4.address = '10.9.0.2'\nipv4.peer-address = '10.9.0.1'\n";
 /// Names and secrets that pppd knows.
-const SECRETS: [(&str, &str); 2] = [("alice", "wonderland"), ("bob", "builder")];
+pub const SECRETS: [(&str, &str); 2] = [("alice", "wonderland"), ("bob", "builder")];
 /// Octets of the files that are sent.
 const FILE: usize = 400_000;
 

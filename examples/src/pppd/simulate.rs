@@ -1,7 +1,7 @@
 //! Two ends in one process, on a line in memory that is as slow and as bad as it is told to be: no root, no kernel.
 
 use super::config::Settings;
-use super::port::Port;
+use super::port::{Outbox, Port};
 use super::report::{self, Traffic};
 use crate::echo_host::{EchoHost, EchoHostConfig};
 use alloc::collections::VecDeque;
@@ -144,7 +144,7 @@ pub fn simulate(out: &mut dyn Write, seed: u64, json: bool) -> Result<()> {
     let end = stage.now + Duration::from_secs(1);
     stage.until("a second more", |stage| stage.now >= end)?;
     let arrived = stage.bob.pongs - 3;
-    let bad = bad_frames(&stage.alice.port) + bad_frames(&stage.bob.port);
+    let bad = stage.alice.port.frames().1 + stage.bob.port.frames().1;
     stage.say(&format!(
         "{arrived} of 20 were answered; {bad} frames were dropped."
     ))?;
@@ -162,11 +162,6 @@ pub fn simulate(out: &mut dyn Write, seed: u64, json: bool) -> Result<()> {
     stage.tell("alice", &alice)?;
     let bob = report::counters("counters", &stage.bob.port, &Traffic::default());
     stage.tell("bob", &bob)
-}
-
-fn bad_frames(port: &Port) -> u64 {
-    let stats = port.decoder_stats();
-    stats.bad_fcs + stats.aborted + stats.runts + stats.oversize
 }
 
 impl End {
@@ -205,7 +200,7 @@ impl End {
     }
 
     /// Does what is due; octets for the other end are appended to `line`. What has happened.
-    fn turn(&mut self, now: Instant, line: &mut PacketBuf) -> Result<Vec<Value>> {
+    fn turn(&mut self, now: Instant, line: &mut Outbox) -> Result<Vec<Value>> {
         self.port.link_mut().handle_timeout(now);
         let mut octets = Vec::new();
         while let Some(&(at, octet)) = self.arriving.front()
@@ -232,7 +227,7 @@ impl End {
             }
             events.push(report::event(&event));
         }
-        self.port.poll_octets(now, line);
+        self.port.poll_transmit(now, line);
         let mut packet = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
         while self.host.poll_transmit(&mut packet) {
             self.port.send(now, &mut packet, line)?;
@@ -273,24 +268,23 @@ impl Stage<'_> {
     }
 
     fn turn(&mut self) -> Result<()> {
-        let mut line = PacketBuf::new();
+        let mut line = Outbox::default();
         let events = self.alice.turn(self.now, &mut line)?;
-        self.carry(true, &line);
+        self.carry(true, &mut line);
         self.tell_all("alice", &events)?;
-        line.clear();
         let events = self.bob.turn(self.now, &mut line)?;
-        self.carry(false, &line);
+        self.carry(false, &mut line);
         self.tell_all("bob", &events)
     }
 
     /// Sends octets over the line, one after the other.
-    fn carry(&mut self, to_bob: bool, line: &PacketBuf) {
+    fn carry(&mut self, to_bob: bool, line: &mut Outbox) {
         let end = if to_bob {
             &mut self.bob
         } else {
             &mut self.alice
         };
-        for &octet in line.as_slice() {
+        for octet in line.take() {
             end.free = end.free.max(self.now) + OCTET;
             let noise = match self.weather {
                 Weather::Fair => false,
@@ -314,9 +308,9 @@ impl Stage<'_> {
             };
             request.emit(&mut packet)?;
             Ipv4Repr::new(BOB_ADDRESS, ALICE_ADDRESS, IpProtocol::ICMP).emit(&mut packet)?;
-            let mut line = PacketBuf::new();
+            let mut line = Outbox::default();
             self.bob.port.send(self.now, &mut packet, &mut line)?;
-            self.carry(false, &line);
+            self.carry(false, &mut line);
             let end = self.now + Duration::from_millis(20);
             while self.now < end {
                 self.turn()?;
