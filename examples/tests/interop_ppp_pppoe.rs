@@ -242,7 +242,7 @@ impl WithL2tpns {
         finish(self.ours)
     }
 
-    fn is_refused(mut self) -> Result<()> {
+    fn gets_refused(mut self) -> Result<()> {
         self.ours.event("session", &[])?;
         let closed = self.ours.event("closed", &[])?;
         let reason = closed.get("reason").and_then(Value::as_str);
@@ -282,7 +282,7 @@ fn sessions_with_l2tpns() -> Result<()> {
         matrix.add(
             &format!("{feature}, wrong secret"),
             "concentrator",
-            result.and_then(WithL2tpns::is_refused),
+            result.and_then(WithL2tpns::gets_refused),
         );
     }
     matrix.finish()
