@@ -239,3 +239,6 @@ pub(crate) fn layout_of(packet: &FlowPacket<'_>) -> Layout {
         end: packet.len(),
     }
 }
+
+/// What every session pays, beside its keys and deadline.
+const _: () = assert!(size_of::<NatFlow>() <= 48);

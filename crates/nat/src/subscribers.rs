@@ -174,6 +174,14 @@ impl Subscribers {
         }
     }
 
+    /// A session that was admitted did not come about.
+    pub(crate) fn tidy(&mut self, now: Instant, subscriber: Ipv4Addr) {
+        let entry = self.subscribers.get(&subscriber);
+        if entry.is_some_and(|entry| entry.is_idle(now)) {
+            self.subscribers.remove(&subscriber);
+        }
+    }
+
     /// Subscribers that are kept count of.
     pub(crate) fn len(&self) -> usize {
         self.subscribers.len()

@@ -46,7 +46,13 @@ impl Nat {
     ) -> Result<Opened, DropReason> {
         self.sweep(now);
         match side {
-            Side::Inside => self.open_from_inside(now, key, packet),
+            Side::Inside => {
+                let opened = self.open_from_inside(now, key, packet);
+                if opened.is_err() {
+                    self.subscribers.tidy(now, key.source());
+                }
+                opened
+            }
             Side::Outside => self.open_from_outside(now, key, packet),
         }
     }
@@ -167,7 +173,12 @@ impl Nat {
             target: Some(target),
             responder: Side::Inside,
         };
-        let opened = self.begin(now, key, packet, plan)?;
+        let inside = plan.destination.address;
+        let opened = self.begin(now, key, packet, plan);
+        if opened.is_err() {
+            self.subscribers.tidy(now, inside);
+        }
+        let opened = opened?;
         if expected.is_some() {
             self.met(now, key);
         }

@@ -85,10 +85,26 @@ impl PortSet {
     /// The set of all ports in a range.
     pub fn of(range: RangeInclusive<u16>) -> Self {
         let mut set = Self::empty();
-        for port in range {
-            set.insert(port);
+        for parity in [Parity::Even, Parity::Odd] {
+            if let Some((low, high)) = positions(parity, &range) {
+                set.fill(low, high);
+            }
         }
         set
+    }
+
+    /// Adds the ports of all positions from `low` to `high`.
+    fn fill(&mut self, low: u16, high: u16) {
+        for index in low >> 6..=high >> 6 {
+            let mut bits = u64::MAX;
+            if index == low >> 6 {
+                bits &= u64::MAX << (low & 63);
+            }
+            if index == high >> 6 {
+                bits &= u64::MAX >> (63 - (high & 63));
+            }
+            self.add_word(usize::from(index), bits);
+        }
     }
 
     /// Ports in the set.
@@ -298,6 +314,13 @@ mod tests {
     }
 
     #[test]
+    fn the_whole_range() {
+        let set = PortSet::of(0..=u16::MAX);
+        assert_eq!((set.len(), set.iter().count()), (65_536, 65_536));
+        assert_eq!(PortSet::of(RangeInclusive::new(7, 6)).len(), 0);
+    }
+
+    #[test]
     fn the_ends_of_the_number_range() {
         let mut set = PortSet::empty();
         assert_eq!(set.search(Parity::Odd, 0..=65_535, 7), None);
@@ -311,6 +334,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_range_is_its_ports(low: u16, span in 0u16..400) {
+            let range = low..=low.saturating_add(span);
+            let set = PortSet::of(range.clone());
+            let ports: BTreeSet<u16> = set.iter().collect();
+            prop_assert_eq!(set.len() as usize, ports.len());
+            prop_assert_eq!(ports, range.collect::<BTreeSet<u16>>());
+        }
+
         #[test]
         fn agrees_with_a_set_of_numbers(
             ports in proptest::collection::vec(prop_oneof![any::<u16>(), 0u16..300], 0..60),

@@ -18,6 +18,7 @@ pub(crate) const EXTERNAL: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 10);
 pub(crate) const OTHER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 20);
 
+#[allow(unused_imports, reason = "not every test looks at both sides")]
 pub(crate) use Side::{Inside, Outside};
 
 pub(crate) fn at(seconds: u64) -> Instant {
