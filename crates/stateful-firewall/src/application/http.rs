@@ -199,7 +199,7 @@ fn request(head: &[u8], filter: &CompiledFilter) -> Result<Http, Refused> {
         return Ok(Http::Tunnel);
     }
     Ok(match (fields.chunked, fields.length) {
-        // RFC 9112 §6.1: a request that has both is how requests are smuggled.
+        // RFC 9112 §6.1 MUST (both-lengths): that is how requests are smuggled.
         (true, Some(_)) => return Err(Refused::Malformed),
         (true, None) => Http::ChunkSize,
         (false, None | Some(0)) => Http::Head,
@@ -260,7 +260,7 @@ impl<'a> Fields<'a> {
                 .position(|octet| *octet == b':')
                 .ok_or(Refused::Malformed)?;
             let (name, value) = line.split_at(colon);
-            // RFC 9112 §5.1 and §5.2: neither blanks in front of the colon, nor folded lines.
+            // RFC 9112 §5.1 MUST (blank-before-colon): none; and lines are not folded (§5.2).
             let is_token =
                 |octet: &u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(octet);
             if name.is_empty() || !name.iter().all(is_token) {
@@ -268,7 +268,7 @@ impl<'a> Fields<'a> {
             }
             let value = value.get(1..).unwrap_or_default().trim_ascii();
             if name.eq_ignore_ascii_case(b"host") {
-                // RFC 9112 §3.2: one Host field and no more.
+                // RFC 9112 §3.2 MUST (one-host): one and no more.
                 if fields.host.replace(value).is_some() {
                     return Err(Refused::Malformed);
                 }
@@ -279,6 +279,7 @@ impl<'a> Fields<'a> {
                     .filter(|_| digits)
                     .and_then(|text| text.parse().ok())
                     .ok_or(Refused::Malformed)?;
+                // RFC 9112 §6.3 MUST (lengths-differ): one length and no more.
                 if fields.length.replace(number).is_some() {
                     return Err(Refused::Malformed);
                 }

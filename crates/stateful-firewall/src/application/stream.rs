@@ -225,7 +225,6 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
     use proptest::prelude::*;
 
     #[test]
@@ -279,16 +278,16 @@ mod tests {
                 let octets = stream.unread().len();
                 stream.consume(octets);
             };
-            let mut seen = vec![false; 200];
+            let mut seen = [false; 200];
             for (at, length) in &cuts {
                 let part = &whole[*at..(*at + *length).min(200)];
-                stream.insert(first.wrapping_add(*at as u32), part).unwrap();
+                stream.insert(first.wrapping_add(u32::try_from(*at).unwrap()), part).unwrap();
                 seen[*at..(*at + *length).min(200)].fill(true);
                 take(&mut stream, &mut read);
                 let in_order = seen.iter().take_while(|seen| **seen).count();
                 prop_assert_eq!(&read[..], &whole[..in_order]);
                 let ack = acks[*at % acks.len()].min(in_order);
-                stream.acknowledge(first.wrapping_add(ack as u32));
+                stream.acknowledge(first.wrapping_add(u32::try_from(ack).unwrap()));
             }
             stream.insert(first, &whole).unwrap();
             take(&mut stream, &mut read);

@@ -163,7 +163,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn spell(ranges: &Ranges<u8>) -> [bool; 256] {
-        core::array::from_fn(|number| ranges.contains(number as u8))
+        core::array::from_fn(|number| ranges.contains(u8::try_from(number).unwrap()))
     }
 
     proptest! {
@@ -184,9 +184,9 @@ mod tests {
             for (first, length) in ranges.prefixes(1_000).unwrap() {
                 let count = 1usize << (8 - length);
                 prop_assert_eq!(first as usize % count, 0);
-                for number in first as usize..first as usize + count {
-                    prop_assert!(!from_prefixes[number]);
-                    from_prefixes[number] = true;
+                for held in &mut from_prefixes[first as usize..first as usize + count] {
+                    prop_assert!(!*held);
+                    *held = true;
                 }
             }
             prop_assert_eq!(from_prefixes, set);

@@ -71,6 +71,8 @@ impl Answers {
             return;
         }
         let source = packet.key().source();
+        // RFC 1812 §4.3.2.8 SHOULD (rate): limited, by parameters.
+        // RFC 4443 §2.4 MUST (f): limited.
         if self.queue.len() >= self.capacity
             || !self.per_source.take(now, SourceKey::of(source))
             || !self.bucket.take(now, &self.rate)
@@ -104,8 +106,9 @@ impl Answers {
 }
 
 /// Whether a packet may be answered with an error at all.
-// RFC 1122 §3.2.2 MUST: no ICMP error about an ICMP error, a packet to many, a later fragment, or a
-// packet whose source is not one host. RFC 4443 §2.4 (e) says the same for ICMPv6.
+// RFC 1122 §3.2.2 MUST (no-error-about): neither about an ICMP error, nor about a packet to many, a
+// later fragment, or one whose source is not one host.
+// RFC 4443 §2.4 MUST (e): the same for ICMPv6.
 fn may_be_answered(packet: &FlowPacket<'_>) -> bool {
     let key = packet.key();
     let one_host = |address| match address {
@@ -115,7 +118,7 @@ fn may_be_answered(packet: &FlowPacket<'_>) -> bool {
         IpAddr::V6(address) => !address.is_multicast() && !address.is_unspecified(),
     };
     let kind = match packet.transport() {
-        // RFC 9293 §3.10.7.1: a RST is never answered.
+        // RFC 9293 §3.10.7.1 MUST (rst-never): a RST is never answered.
         Transport::Tcp(segment) => !segment.flags.contains(TcpFlags::RST),
         Transport::IcmpError(_) | Transport::LaterFragment => false,
         // RFC 4443 §2.4 (e.2): nor a redirect, which is no error there.
@@ -126,7 +129,8 @@ fn may_be_answered(packet: &FlowPacket<'_>) -> bool {
 }
 
 /// The RST that refuses a segment.
-// RFC 9293 §3.10.7.1: with the number that the segment acknowledges, or else acknowledging the segment.
+// RFC 9293 §3.10.7.1 MUST (rst-with-ack): with the number that the segment acknowledges.
+// RFC 9293 §3.10.7.1 MUST (rst-without-ack): or else acknowledging the segment.
 pub(super) fn reset(
     packet: &FlowPacket<'_>,
     segment: &TcpSegment<'_>,
@@ -186,12 +190,15 @@ pub(super) fn ip(
     }
 }
 
-/// Octets of an IPv4 packet with an ICMP error at the most (RFC 1812 §4.3.2.3).
+/// Octets of an IPv4 packet with an ICMP error at the most.
+// RFC 1812 §4.3.2.3 SHOULD (quote): as much as fits.
 const ICMPV4_LENGTH: usize = 576;
-/// Octets of an IPv6 packet with an ICMP error at the most (RFC 4443 §2.4 (c)).
+/// Octets of an IPv6 packet with an ICMP error at the most.
+// RFC 4443 §2.4 MUST (c): as much as fits.
 const ICMPV6_LENGTH: usize = 1280;
 
-/// "Communication administratively prohibited" (RFC 1812 §5.2.7.1, RFC 4443 §3.1).
+/// "Communication administratively prohibited" (RFC 4443 §3.1).
+// RFC 1812 §5.2.7.1 MAY (prohibited): code 13.
 fn prohibited(
     path: &Path<'_>,
     packet: &FlowPacket<'_>,

@@ -8,6 +8,8 @@ use flow_state::{FlowPacket, FlowState, Key};
 use packet_buffer::Instant;
 
 impl Firewall {
+    // RFC 2979 §3.1.1 MUST (path-mtu): errors about what was let out come in, without a rule.
+    // RFC 2979 §3.1.1 MAY (echo): others do not.
     /// An ICMP error. It passes when it is about a packet that has passed the other way, and changes
     /// nothing of the session: neither its state nor its timer.
     pub(super) fn related(
@@ -57,7 +59,7 @@ impl Firewall {
         if let FlowState::Tcp(tcp) = &session.state
             && self.config.icmp_sequence
         {
-            // RFC 5927 §4.1: the quoted segment must be one that is on its way.
+            // RFC 5927 §4.1 SHOULD (sequence-number): the quoted segment is one that is on its way.
             let quoted = found.direction.reversed();
             let in_flight = error
                 .tcp_sequence_number()
@@ -73,7 +75,7 @@ impl Firewall {
         };
         if let Some(mtu) = error.mtu()
             && mtu < floor
-            && !(mtu == 0 && !error.is_ipv6)
+            && (mtu != 0 || error.is_ipv6)
         {
             return self.dropped(DropReason::BadQuote);
         }

@@ -59,7 +59,7 @@ fn ipv6(ip: &Ipv6Packet<'_>) -> Result<(), DropReason> {
             .map_err(|error| DropReason::Malformed(error.into()))?;
         for extension in extensions.iter() {
             if let (_, Ipv6Extension::Routing(routing)) = extension
-                // RFC 5095 §3: type 0 with segments left is not processed.
+                // RFC 5095 §3 MUST (type-0): with segments left it is not processed.
                 && routing.routing_type == 0
                 && routing.segments_left > 0
             {
@@ -154,9 +154,9 @@ pub(super) fn source(
     };
     let passes = match interface.reverse_path {
         ReversePath::Off => true,
-        // RFC 3704 §2.4: loose.
+        // RFC 3704 §2.4 MUST (loose): a route there is.
         ReversePath::Loose => routes.interface_to(source).is_some(),
-        // RFC 3704 §2.2: strict.
+        // RFC 3704 §2.2 MUST (strict): the same way back.
         ReversePath::Strict => routes.interface_to(source) == path.ingress,
     };
     if passes || is_unspecified(source) {

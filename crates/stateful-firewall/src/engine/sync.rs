@@ -34,10 +34,6 @@ pub struct SyncSession {
 
 /// A change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most messages are of the large variant"
-)]
 pub enum SyncMessage {
     /// The session has begun, or has changed. It replaces what was known of it.
     Set(SyncSession),

@@ -112,6 +112,12 @@ impl Firewall {
         if decision.permit { Ok(()) } else { Err(reason) }
     }
 
+    // RFC 2979 §3 MUST (transparency): what belongs to a session passes, whatever options it has.
+    // RFC 5961 §3.2 MUST (out-of-window): the tracker says invalid.
+    // RFC 5961 §3.2 MUST (exact): the tracker closes.
+    // RFC 5961 §3.2 MUST (in-window): the tracker ignores.
+    // RFC 5961 §4.2 MUST (syn): the tracker ignores, or says invalid.
+    // RFC 5961 §5.2 MUST (ack-range): the tracker says invalid.
     /// A packet that can have a session.
     #[inline]
     pub(super) fn tracked<K: Family>(

@@ -338,6 +338,8 @@ impl Routes for Table {
     }
 }
 
+// RFC 3704 §2.2 MUST (strict): by the same interface.
+// RFC 3704 §2.4 MUST (loose): by any.
 #[test]
 fn sources_are_held_to_the_routing_table() {
     for (mode, expected) in [

@@ -90,6 +90,10 @@ fn http_requests_are_held_to_the_filter() {
     assert_eq!(send(&policy, &[absolute]), Some(Refused::Name));
 }
 
+// RFC 9112 §3.2 MUST (one-host): two hosts.
+// RFC 9112 §5.1 MUST (blank-before-colon): a blank.
+// RFC 9112 §6.1 MUST (both-lengths): chunks and a length.
+// RFC 9112 §6.3 MUST (lengths-differ): two lengths, and none that is a number.
 #[test]
 fn requests_that_servers_read_in_two_ways_are_refused() {
     let policy = blocking("bad.example");

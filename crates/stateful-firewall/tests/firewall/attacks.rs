@@ -147,7 +147,7 @@ fn class_5_forged_errors_do_not_pass() {
     // An MTU that no IPv4 link has; one that IPv6 does not allow is a test of its own.
     let low = unreachable(router, "10.0.0.2", &data, 28, 68);
     assert_eq!(bench.back(&low), Verdict::Drop(DropReason::BadQuote));
-    // A sequence number that is not in flight.
+    // RFC 5927 §4.1 SHOULD (sequence-number): one that is not in flight.
     let old = tcp(client, server, ACK, 900_000, 5_001).build();
     let forged = unreachable(router, "10.0.0.2", &old, 28, 1_400);
     assert_eq!(bench.back(&forged), Verdict::Drop(DropReason::BadQuote));
@@ -246,7 +246,7 @@ fn class_11_time_runs_backwards_wraps_and_stands_still() {
     // To the microsecond: one before the deadline it is there, at the deadline it is not.
     bench.now = late + Duration::from_secs(300) - Duration::from_micros(1);
     assert!(bench.back(&udp(server, client, b"a")).is_accept());
-    bench.now = bench.now + Duration::from_secs(300);
+    bench.now += Duration::from_secs(300);
     assert!(!bench.back(&udp(server, client, b"a")).is_accept());
     // The end of time.
     bench.now = Instant::MAX;
@@ -344,7 +344,7 @@ fn class_13_options_and_source_routes() {
         let verdict = bench.out(&with_options(&record_route));
         assert_eq!(verdict.is_accept(), lenient, "{verdict:?}");
     }
-    // IPv6 routing headers: type 0 with segments left.
+    // RFC 5095 §3 MUST (type-0): with segments left.
     let mut bench = Bench::strict(&three_legs());
     for (kind, left, passes) in [(0, 1, false), (0, 0, true), (2, 1, true)] {
         let inner = udp(end("[2001:db8::1]:1"), end("[2001:db8:1::1]:2"), b"x");

@@ -90,7 +90,7 @@ fn a_flood_is_logged_now_and_then_and_counted_in_between() {
     assert_eq!(last.cause, LogCause::Rule(RuleId(1)));
     assert_eq!(bench.firewall.stats().logs_suppressed, 9_980);
     // The next one says how many are missing; when none comes, an event does.
-    bench.now = bench.now + Duration::from_millis(150);
+    bench.now += Duration::from_millis(150);
     let _ = bench.out(&udp(client, end("198.51.100.2:53"), b"q"));
     let Event::Packet(next) = &bench.events()[0] else {
         panic!();

@@ -100,7 +100,7 @@ fn neighbors_of_good_packets_return() {
             variants += testkit::sweep(packet.as_slice(), |octets| {
                 let mut packet = PacketBuf::from_slice(0, octets);
                 let path = Path::new(INSIDE, OUTSIDE);
-                bench.now = bench.now + Duration::from_millis(50);
+                bench.now += Duration::from_millis(50);
                 let _ = bench.firewall.explain(bench.now, &path, octets);
                 let verdict = bench.firewall.process(bench.now, &path, &mut packet);
                 if verify && let Verdict::Drop(stateful_firewall::DropReason::Checksum(_)) = verdict

@@ -296,7 +296,7 @@ fn a_busy_session_is_told_of_now_and_then() {
     while active.firewall.poll_sync().is_some() {}
     let mut told = 0;
     for _ in 0..1_280 {
-        active.now = active.now + Duration::from_millis(500);
+        active.now += Duration::from_millis(500);
         assert!(
             active
                 .out(&tcp(client, server, ACK, 1_001, 5_001).build())

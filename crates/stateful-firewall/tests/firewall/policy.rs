@@ -19,6 +19,7 @@ fn rejecting() -> Policy {
     policy
 }
 
+// RFC 9293 §3.10.7.1 MUST (rst-without-ack): it acknowledges the SYN and its data.
 #[test]
 fn a_rejected_syn_is_answered_with_a_reset() {
     let mut bench = Bench::strict(&rejecting());
@@ -48,6 +49,8 @@ fn a_rejected_syn_is_answered_with_a_reset() {
     );
 }
 
+// RFC 1812 §4.3.2.3 SHOULD (quote): 576 octets in all.
+// RFC 1812 §5.2.7.1 MAY (prohibited): code 13.
 #[test]
 fn everything_else_is_answered_with_icmp_prohibited() {
     let mut bench = Bench::strict(&rejecting());
@@ -77,6 +80,9 @@ fn everything_else_is_answered_with_icmp_prohibited() {
     assert_eq!(&answer.as_slice()[40..42], [1, 1]);
 }
 
+// RFC 1122 §3.2.2 MUST (no-error-about): errors, packets to many, from nobody.
+// RFC 4443 §2.4 MUST (e): the same over IPv6.
+// RFC 9293 §3.10.7.1 MUST (rst-never): nor a RST.
 #[test]
 fn what_is_never_answered_is_not() {
     let mut bench = Bench::strict(&rejecting());
@@ -87,9 +93,49 @@ fn what_is_never_answered_is_not() {
     let _ = bench.out(&tcp(end("10.0.0.2:1"), end("198.51.100.2:1"), RST, 1, 0).build());
     let syn = tcp(end("198.51.100.2:1"), end("10.0.0.9:1"), SYN, 1, 0).build();
     let _ = bench.out(&unreachable(a, b, &syn, 28, 0));
+    let (c, d) = ("2001:db8::1", "2001:db8:1::1");
+    let six = udp(end("[2001:db8:1::1]:1"), end("[2001:db8::1]:2"), b"x");
+    let _ = bench.out(&unreachable(c, d, &six, 48, 1_300));
+    let _ = bench.out(&udp(end("[2001:db8::1]:1"), end("[ff0e::1]:1"), b"x"));
+    let _ = bench.out(&udp(end("[::]:1"), end("[2001:db8:1::1]:1"), b"x"));
     assert!(bench.transmitted().is_empty());
 }
 
+#[test]
+fn a_rejected_segment_with_ack_is_answered_from_its_number() {
+    // RFC 9293 §3.10.7.1 MUST (rst-with-ack): so that the end which sent it believes the answer.
+    let config = FirewallConfig {
+        tcp: stateful_firewall::TcpPolicy::Loose,
+        ..FirewallConfig::new(16)
+    };
+    let mut bench = Bench::new(&rejecting(), config);
+    let data = tcp(end("10.0.0.2:1"), end("198.51.100.2:80"), ACK, 5, 777)
+        .data(b"x")
+        .build();
+    assert!(matches!(bench.out(&data), Verdict::Reject(_)));
+    let (_, answer) = bench.transmitted().remove(0);
+    let ip = Ipv4Packet::parse(answer.as_slice()).unwrap();
+    let segment = TcpSegment::parse(ip.payload()).unwrap();
+    assert_eq!((segment.flags(), segment.sequence_number()), (RST, 777));
+}
+
+#[test]
+fn an_icmpv6_answer_fits_every_link() {
+    // RFC 4443 §2.4 MUST (c): 1280 octets in all.
+    let mut bench = Bench::strict(&rejecting());
+    let packet = udp(
+        end("[2001:db8::1]:1"),
+        end("[2001:db8:1::1]:2"),
+        &[7; 1_400],
+    );
+    assert!(matches!(bench.out(&packet), Verdict::Reject(_)));
+    let (_, answer) = bench.transmitted().remove(0);
+    assert_eq!(answer.len(), 1_280);
+    assert_eq!(&answer.as_slice()[48..], &packet.as_slice()[..1_232]);
+}
+
+// RFC 1812 §4.3.2.8 SHOULD (rate): a burst, and then so many in a time.
+// RFC 4443 §2.4 MUST (f): the same over IPv6.
 #[test]
 fn answers_are_limited() {
     let mut bench = Bench::strict(&rejecting());
@@ -103,6 +149,14 @@ fn answers_are_limited() {
     }
     assert_eq!(bench.transmitted().len(), 5);
     assert_eq!(bench.firewall.stats().answers_suppressed, 995);
+    for port in 0..20 {
+        let _ = bench.out(&udp(
+            end("[2001:db8::1]:1"),
+            end(&format!("[2001:db8:1::1]:{}", port + 1)),
+            b"x",
+        ));
+    }
+    assert_eq!(bench.transmitted().len(), 5);
     // All sources together.
     for host in 0..200u8 {
         let from = end(&format!("10.0.7.{host}:9"));

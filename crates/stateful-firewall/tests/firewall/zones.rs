@@ -21,7 +21,8 @@ fn the_three_legged_dmz_works_from_defaults() {
             // Inside, DMZ, outside: numbered from the trusted side on.
             assert_eq!(verdict.is_accept(), from < to, "{from:?} {to:?}");
             let answer = bench.pass(to, from, &udp(destination, source, b"y"));
-            assert_eq!(answer.is_accept(), true, "{from:?} {to:?}");
+            // Back to where it came from it is an answer, or goes down by itself.
+            assert!(answer.is_accept(), "{from:?} {to:?}");
         }
     }
 }
