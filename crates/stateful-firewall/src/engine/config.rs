@@ -61,7 +61,7 @@ pub struct FirewallConfig {
     pub verify_checksums: bool,
     /// Whether IPv4 packets with options pass (source routes never do).
     pub ip_options: bool,
-    /// Whether packets of a session must come from the zones that it was opened between.
+    /// Whether packets of a session must come from and go to the zones that it was opened between.
     pub bind_zones: bool,
     /// Whether an ICMP error that quotes a TCP segment must quote a sequence number in flight
     /// (RFC 5927 §4.1).
@@ -71,7 +71,7 @@ pub struct FirewallConfig {
     pub ipv4_mtu_floor: u32,
     /// The same for "packet too big".
     pub ipv6_mtu_floor: u32,
-    /// ICMP errors of one session in a time.
+    /// ICMP errors to one host in a time.
     pub icmp_errors: Rate,
     /// What is done with fragments.
     pub fragments: FragmentMode,

@@ -13,7 +13,8 @@ impl Firewall {
     /// Says what is to be done with a packet, and takes it into the state of its session.
     ///
     /// The packet starts with its IP header; octets behind its end are left alone. It is changed
-    /// only by [`FragmentMode::Reassemble`].
+    /// only by [`FragmentMode::Reassemble`](crate::FragmentMode::Reassemble), and where the
+    /// firewall answered the handshake.
     ///
     /// A session begins when its first packet is accepted, and only then: what is dropped leaves
     /// no state behind. Time that runs backwards counts as the latest seen.

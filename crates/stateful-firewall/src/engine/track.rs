@@ -142,10 +142,15 @@ impl Firewall {
         };
         let id = flow.id();
         let session = flow.value_mut();
-        let expected = session.ingress(direction);
-        if expected != path.ingress
-            && self.config.bind_zones
-            && self.policy.zone_of(expected) != self.policy.zone_of(path.ingress)
+        // Interfaces may change, as when a route does; zones may not.
+        let ways = [
+            (session.ingress(direction), path.ingress),
+            (session.ingress(direction.reversed()), path.egress),
+        ];
+        if self.config.bind_zones
+            && ways.iter().any(|(begun, now)| {
+                begun != now && self.policy.zone_of(*begun) != self.policy.zone_of(*now)
+            })
         {
             return self.dropped(DropReason::WrongZone);
         }

@@ -184,11 +184,11 @@ pub enum DropReason {
     /// that is too low.
     #[error("the ICMP error quotes what cannot be")]
     BadQuote,
-    /// More ICMP errors about one session than in order.
-    #[error("too many ICMP errors about one session")]
+    /// More ICMP errors to one host than in order.
+    #[error("too many ICMP errors to one host")]
     TooManyErrors,
-    /// It belongs to a session, and came by an interface of another zone.
-    #[error("the packet came from another zone than its session")]
+    /// It belongs to a session, and comes from or goes to another zone.
+    #[error("the session is between other zones")]
     WrongZone,
     /// Rules or levels deny it.
     #[error("policy: {0}")]

@@ -68,7 +68,7 @@
 //! ftp|tftp|sip`, `filter NAME`, `syn-proxy`. Addresses are a list of what
 //! [`AddressItem`](crate::model::AddressItem) reads, `any`, or `not` and a list.
 //!
-//! [`Policy`](crate::model::Policy) prints in this language.
+//! [`Policy`] prints in this language.
 
 mod error;
 mod lexer;

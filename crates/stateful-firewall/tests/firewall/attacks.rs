@@ -224,6 +224,10 @@ fn class_8_replies_from_another_zone_are_dropped() {
         bench.pass(DMZ, INSIDE, &answer),
         Verdict::Drop(DropReason::WrongZone)
     );
+    assert_eq!(
+        bench.pass(OUTSIDE, DMZ, &answer),
+        Verdict::Drop(DropReason::WrongZone)
+    );
     assert!(bench.back(&answer).is_accept());
 }
 
