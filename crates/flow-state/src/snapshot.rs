@@ -218,6 +218,43 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_without_windows_learns_them_from_one_segment_each() {
+        let policy = TcpPolicy::Strict;
+        let mut tcp = TcpFlow::new(&policy, &segment(TcpFlags::SYN, 100, 0)).unwrap();
+        let answer = segment(TcpFlags::SYN | TcpFlags::ACK, 900, 101);
+        assert_eq!(
+            tcp.handle(&policy, Direction::Reply, &answer),
+            Verdict::Accept
+        );
+        let ack = segment(TcpFlags::ACK, 101, 901);
+        assert_eq!(
+            tcp.handle(&policy, Direction::Original, &ack),
+            Verdict::Accept
+        );
+        // Far on, after much that was not seen.
+        let reply = segment(TcpFlags::ACK, 500_000, 700_000);
+        assert!(matches!(
+            tcp.handle(&policy, Direction::Reply, &reply),
+            Verdict::Invalid(_)
+        ));
+        tcp.forget_windows();
+        assert_eq!(
+            tcp.handle(&policy, Direction::Reply, &reply),
+            Verdict::Accept
+        );
+        let ack = segment(TcpFlags::ACK, 700_000, 500_000);
+        assert_eq!(
+            tcp.handle(&policy, Direction::Original, &ack),
+            Verdict::Accept
+        );
+        let far = segment(TcpFlags::ACK, 900_000, 500_000);
+        assert!(matches!(
+            tcp.handle(&policy, Direction::Original, &far),
+            Verdict::Invalid(_)
+        ));
+    }
+
+    #[test]
     fn what_does_not_exist_is_refused() {
         let now = Instant::ZERO;
         for octets in [

@@ -199,6 +199,16 @@ impl TcpFlow {
             && (!has_acked || distance(sequence_number, receiver.max_ack) >= 0)
     }
 
+    /// Forgets what was seen of sequence numbers and windows, and keeps state and scales: for a
+    /// standby that takes over a connection and may have missed its latest segments. The next
+    /// segment of each direction says where the connection is, as for one that is taken up in the
+    /// middle.
+    pub fn forget_windows(&mut self) {
+        self.sides = [Side::default(); 2];
+        self.flags.set(Flags::both(Flags::ACKED), false);
+        self.flags.set(Flags::both(Flags::UNACKNOWLEDGED), false);
+    }
+
     #[inline]
     pub(super) const fn pair(&self, direction: Direction) -> (&Side, &Side) {
         let [original, reply] = &self.sides;
