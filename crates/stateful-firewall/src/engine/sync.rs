@@ -389,7 +389,13 @@ impl Firewall {
     ) -> Result<(), SyncError> {
         self.let_go(now, &key);
         let flags = IMPORTED | if told.granted { GRANTED } else { 0 };
-        let mut session = Session::new(told.state, None, told.ingress, told.egress, flags);
+        let mut state = told.state;
+        if let FlowState::Tcp(tcp) = &mut state
+            && !tcp.state().is_opening()
+        {
+            tcp.forget_windows();
+        }
+        let mut session = Session::new(state, None, told.ingress, told.egress, flags);
         if !told.granted {
             let rule = self.still_allowed(now, &told.key, &session).flatten();
             session.set_rule(rule);
