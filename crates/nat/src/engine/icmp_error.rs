@@ -83,6 +83,11 @@ impl Nat {
         let Some(QuotedPacket::V4(quoted)) = error.quoted() else {
             return unknown;
         };
+        // RFC 792: at least eight octets of what the packet carried are quoted. Of fewer, not all
+        // that is to be changed need be there.
+        if quoted.payload().len() < 8 && quoted.fragment_offset() == 0 {
+            return unknown;
+        }
         let Some(Key::V4(expected)) = error.expected().or_else(|| portless(error.quoted())) else {
             return unknown;
         };

@@ -8,6 +8,7 @@ mod explicit;
 mod fragments;
 mod icmp_error;
 mod open;
+mod record;
 mod release;
 mod source;
 mod sync;
@@ -352,7 +353,6 @@ impl Nat {
                 let [a, b, c, d] = spi.to_be_bytes();
                 of((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
             }
-            Transport::Gre(_) if !self.config.learn_tunnels => of((0, 0)),
             _ => key,
         })
     }

@@ -417,6 +417,13 @@ fn n24_other_messages_are_dropped() {
             );
         }
     }
+    let mut linux = simple(Profile::LinuxCompat);
+    let of_linux = pass_packet(
+        &mut linux,
+        at(0),
+        Inside,
+        udp(end(A, 5_000), end(SERVER, 53)),
+    );
     // Source quench (RFC 6633) and redirects are errors that mean nothing here.
     for message_type in [4, 5] {
         let repr = Icmpv4Repr::Other {
@@ -429,5 +436,10 @@ fn n24_other_messages_are_dropped() {
             drop_of(&mut nat, at(0), Outside, message),
             DropReason::IcmpType
         );
+        // Linux relays the one, and not the other.
+        let mut message = icmp(OTHER, EXTERNAL, repr, of_linux.as_slice());
+        let verdict = linux.process(at(0), Outside, &mut message);
+        let passes = verdict == nat::Verdict::Forward { hairpin: false };
+        assert_eq!(passes, message_type == 4);
     }
 }

@@ -43,7 +43,14 @@ fn sessions_go_on_at_the_standby() {
         );
         let dns = map(&mut active, at(0), end(A, 5_000), end(SERVER, 53));
         let ping = pass(&mut active, at(0), Inside, echo(B, OTHER, 7)).from;
-        for record in records(&active) {
+        // Over a wire, to a translator whose clock began elsewhere.
+        let mut octets = Vec::new();
+        for record in active.export() {
+            record.write(at(0), &mut octets);
+        }
+        let mut cursor = packet_buffer::Cursor::new(&octets);
+        while cursor.remaining() > 0 {
+            let record = SessionRecord::read(at(1_000_000), &mut cursor).unwrap();
             standby.import(at(1_000_000), &record).unwrap();
         }
         let now = at(1_000_001);
@@ -176,4 +183,33 @@ fn a_full_standby_says_so() {
         drop_of(&mut standby, at(0), Inside, more),
         DropReason::TableFull
     );
+}
+
+#[test]
+fn damaged_records_are_refused_or_harmless() {
+    let (mut active, mut standby) = pair(&config(Profile::Rfc));
+    let (client, server) = (end(A, 5_000), end(SERVER, 80));
+    pass(&mut active, at(0), Inside, tcp(client, server, "S", 100, 0));
+    map(&mut active, at(0), end(A, 5_000), end(SERVER, 53));
+    let mut variants = 0;
+    for record in records(&active) {
+        let mut octets = Vec::new();
+        record.write(at(0), &mut octets);
+        assert!(octets.len() <= SessionRecord::MAX_LEN);
+        let mut cursor = packet_buffer::Cursor::new(&octets);
+        assert_eq!(SessionRecord::read(at(0), &mut cursor), Ok(record));
+        for length in 0..octets.len() {
+            let mut cursor = packet_buffer::Cursor::new(&octets[..length]);
+            assert!(SessionRecord::read(at(0), &mut cursor).is_err());
+        }
+        variants += testkit::sweep(&octets, |octets| {
+            let mut cursor = packet_buffer::Cursor::new(octets);
+            if let Ok(record) = SessionRecord::read(at(0), &mut cursor) {
+                let _ = standby.import(at(0), &record);
+            }
+        });
+    }
+    assert!(variants > 500);
+    run_until(&mut standby, at(60 * 86_400));
+    assert_eq!((standby.session_count(), standby.mapping_count()), (0, 0));
 }
