@@ -29,8 +29,9 @@ struct Options {
     config: Option<PathBuf>,
     /// What carries the link: tty:DEVICE[,SPEED], pty, unix:PATH, listen:PATH, pppoe:INTERFACE or
     /// pppoe-server:INTERFACE.
+    /// Given more than once, the lines are a multilink bundle.
     #[arg(long)]
-    line: Option<String>,
+    line: Vec<String>,
     /// The TUN device to make; without one, packets that arrive are dropped.
     #[arg(long)]
     tun: Option<String>,
@@ -68,10 +69,22 @@ fn main() -> Result<()> {
         return simulate(&mut stdout(), options.seed, options.json);
     }
     let mut over = options.over;
-    for (key, value) in [("line", options.line), ("tun.device", options.tun)] {
-        // A literal string of TOML's.
-        over.extend(value.map(|value| format!("{key} = '{value}'")));
+    // Literal strings of TOML's.
+    let quoted = |text: &String| format!("'{text}'");
+    match &options.line[..] {
+        [] => {}
+        [line] => over.push(format!("line = {}", quoted(line))),
+        lines => {
+            let lines: Vec<String> = lines.iter().map(quoted).collect();
+            over.push(format!("lines = [{}]", lines.join(", ")));
+        }
     }
+    over.extend(
+        options
+            .tun
+            .iter()
+            .map(|tun| format!("tun.device = {}", quoted(tun))),
+    );
     let settings = Settings::read(options.config.as_deref(), &over)?;
     if options.check {
         println!("the configuration is right: {settings:#?}");

@@ -6,12 +6,14 @@
 //! | [`line`](mod@line) | serial devices, ptys, Unix sockets, Ethernet interfaces |
 //! | [`ethernet`] | PPP over Ethernet: the interface, and the discovery of a session |
 //! | [`port`] | the machine and the framing as one, without a socket or a clock |
+//! | [`bundle`] | several lines as one link, with a run loop of its own |
 //! | [`tun`] | the kernel's end |
 //! | [`report`] | events and counters, for people and as JSON |
 //! | [`run`] | the run loop |
 //! | [`simulate`] | two ends on a line in memory, without root |
 //! | [`lab`], [`scenario`] | both ends for the interop tests, and what they play |
 
+pub mod bundle;
 pub mod config;
 pub mod ethernet;
 pub mod file;

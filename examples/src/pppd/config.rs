@@ -2,8 +2,8 @@
 
 use super::ethernet::PppoeFile;
 use super::file::{
-    Accm, CcpFile, Ipv4File, Ipv6File, LcpFile, Method, MppeFile, MppeKeys, NegotiationFile,
-    NotAsked, PppFile,
+    Accm, CcpFile, Ipv4File, Ipv6File, LcpFile, Method, MppeFile, MppeKeys, MultilinkFile,
+    NegotiationFile, NotAsked, PppFile,
 };
 use super::line::LineSpec;
 use alloc::collections::BTreeMap;
@@ -15,7 +15,9 @@ use ppp_lcp_ncp::auth::{AuthenticatorConfig, Secret, SupplicantConfig};
 use ppp_lcp_ncp::automaton::EndpointConfig;
 use ppp_lcp_ncp::ccp::mppe::{MppeMode, MppeStrength};
 use ppp_lcp_ncp::ccp::{CcpConfig, MppeConfig};
-use ppp_lcp_ncp::lcp::{AuthMethod, FcsAlternatives, LcpConfig, Limits};
+use ppp_lcp_ncp::lcp::{
+    AuthMethod, EndpointDiscriminator, FcsAlternatives, LcpConfig, Limits, MultilinkConfig,
+};
 use ppp_lcp_ncp::link::{AuthRole, LinkConfig};
 use ppp_lcp_ncp::ncp::{InterfaceIdentifier, IpcpConfig, Ipv6cpConfig, VjParameters};
 use std::path::Path;
@@ -23,8 +25,8 @@ use std::path::Path;
 /// An end of a link, ready to run.
 #[derive(Debug)]
 pub struct Settings {
-    /// What carries it; none where it is simulated.
-    pub line: Option<LineSpec>,
+    /// What carries it; none where it is simulated, and several for a bundle.
+    pub lines: Vec<LineSpec>,
     /// PPP over Ethernet, where the line is an interface.
     pub pppoe: PppoeFile,
     /// The TUN device, if there is one.
@@ -121,6 +123,7 @@ impl Settings {
             String::from_utf8_lossy(&name)
         );
         let mut lcp = lcp(&file.lcp, endpoint)?;
+        lcp.multilink = file.multilink.as_ref().map(multilink).transpose()?;
         lcp.require_auth = file.auth.require.into_iter().map(method).collect();
         lcp.allow_auth = file.auth.allow.into_iter().map(method).collect();
         let defaults = LinkConfig::default();
@@ -147,7 +150,12 @@ impl Settings {
             ..defaults
         };
         Ok(Self {
-            line: file.line.as_deref().map(str::parse).transpose()?,
+            lines: file
+                .line
+                .iter()
+                .chain(&file.lines)
+                .map(|line| line.parse())
+                .collect::<Result<_>>()?,
             pppoe: file.pppoe,
             tun: file.tun.device,
             mtu: file.tun.mtu,
@@ -217,6 +225,16 @@ fn lcp(file: &LcpFile, endpoint: EndpointConfig) -> Result<LcpConfig> {
         },
         loopback_hits: file.loopback_hits.unwrap_or(defaults.loopback_hits),
         ..defaults
+    })
+}
+
+fn multilink(file: &MultilinkFile) -> Result<MultilinkConfig> {
+    // Class 1: locally assigned.
+    let endpoint = EndpointDiscriminator::new(1, file.endpoint.as_bytes());
+    Ok(MultilinkConfig {
+        mrru: file.mrru,
+        short_sequence_number: file.short_sequence_numbers,
+        endpoint: Some(endpoint.context("multilink.endpoint: at most 20 octets")?),
     })
 }
 
@@ -308,7 +326,7 @@ mod tests {
     fn nothing_at_all_is_a_configuration() {
         let settings = Settings::parse("", &[]).unwrap();
         assert_eq!(settings.link, LinkConfig::default());
-        assert!(settings.line.is_none() && settings.tun.is_none());
+        assert!(settings.lines.is_empty() && settings.tun.is_none());
     }
 
     #[test]

@@ -13,6 +13,10 @@ use serde::de::{Deserialize, Deserializer};
 pub struct PppFile {
     /// What carries the link: see [`Line`](super::line::LineSpec).
     pub line: Option<String>,
+    /// Several lines, for a bundle.
+    pub lines: Vec<String>,
+    /// Multilink.
+    pub multilink: Option<MultilinkFile>,
     /// PPP over Ethernet.
     pub pppoe: PppoeFile,
     /// The kernel's end.
@@ -33,6 +37,28 @@ pub struct PppFile {
     pub ipv4: Ipv4File,
     /// IPv6.
     pub ipv6: Ipv6File,
+}
+
+/// `[multilink]`
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct MultilinkFile {
+    /// Octets of the largest packet that we put together again.
+    pub mrru: u16,
+    /// Whether headers of two octets are asked for and accepted.
+    pub short_sequence_numbers: bool,
+    /// What our end is known by.
+    pub endpoint: String,
+}
+
+impl Default for MultilinkFile {
+    fn default() -> Self {
+        Self {
+            mrru: 1500,
+            short_sequence_numbers: false,
+            endpoint: "internetwork".to_owned(),
+        }
+    }
 }
 
 /// `[tun]`

@@ -33,6 +33,15 @@ impl Ours {
     ///
     /// When it was not built, or cannot be started.
     pub fn start(namespace: &Namespace, line: &str, config: &str) -> Result<Self> {
+        Self::start_on(namespace, &[line], config)
+    }
+
+    /// The same on several lines.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_on(namespace: &Namespace, lines: &[&str], config: &str) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("{}-pppd-{count}", namespace.name()));
@@ -41,16 +50,12 @@ impl Ours {
         std::fs::write(&file, config)?;
         let program = example_path("pppd")?;
         let path = |path: &Path| path.display().to_string();
-        let arguments = [
-            &path(&file),
-            "--json",
-            "--line",
-            line,
-            "--tun",
-            Self::DEVICE,
-            "--capture",
-            &path(&capture),
-        ];
+        let (file, target) = (path(&file), path(&capture));
+        let mut arguments = vec![&*file, "--json", "--tun", Self::DEVICE];
+        arguments.extend(["--capture", &*target]);
+        for line in lines {
+            arguments.extend(["--line", line]);
+        }
         let process = namespace.spawn(&path(&program), &arguments)?;
         let mut ours = Self {
             process,
@@ -422,6 +427,16 @@ impl<'a> Pppd<'a> {
         Self::start_on(lane, &line, options)
     }
 
+    /// Starts it on the lane's serial line, in the namespace of the guest's first lane: there it can be bundled.
+    ///
+    /// # Errors
+    ///
+    /// When the guest does not answer.
+    pub fn start_in_first(lane: &'a Lane, options: &str) -> Result<Self> {
+        let line = format!("{} 115200 local nocrtscts", lane.device());
+        Self::start_by("ip netns exec lane0 ", lane, &line, options)
+    }
+
     /// Starts it as a client of PPPoE on the guest's network device.
     ///
     /// # Errors
@@ -433,9 +448,13 @@ impl<'a> Pppd<'a> {
     }
 
     fn start_on(lane: &'a Lane, line: &str, options: &str) -> Result<Self> {
+        Self::start_by("", lane, line, options)
+    }
+
+    fn start_by(by: &str, lane: &'a Lane, line: &str, options: &str) -> Result<Self> {
         let log = Self::log_path(lane);
         lane.run(&format!(
-            "rm -f {log} {log}.status; (pppd {line} nodetach debug show-password \
+            "rm -f {log} {log}.status; ({by}pppd {line} nodetach debug show-password \
              lcp-restart 1 ipcp-restart 1 ipv6cp-restart 1 name bob noipdefault \
              {options} > {log} 2>&1; echo $? > {log}.status) &"
         ))?;

@@ -1,5 +1,6 @@
 //! The run loop: waits for the line, the kernel and timers, and gives each its turn.
 
+use super::bundle;
 use super::config::Settings;
 use super::ethernet::Pppoe;
 use super::line::{Got, Line, LineSpec};
@@ -95,23 +96,21 @@ struct Live {
 ///
 /// When it cannot start, or when the link never came up or was lost.
 pub fn run(settings: Settings, telling: &Telling, stop: &Stop) -> Result<()> {
-    let spec = settings
-        .line
-        .context("there is no line: --line, or `line = ` in the file")?;
+    if settings.lines.len() > 1 || settings.link.lcp.multilink.is_some() {
+        return bundle::run(settings, telling, stop);
+    }
+    let spec = settings.lines.first();
+    let spec = spec.context("there is no line: --line, or `line = ` in the file")?;
     let tun = settings.tun.as_deref().map(Tun::new).transpose()?;
-    let teller = Teller {
-        clock: StdClock::new(),
-        json: telling.json,
-        is_terminal: stdout().is_terminal(),
-    };
-    let line = Line::open(&spec)?;
+    let teller = Teller::new(telling);
+    let line = Line::open(spec)?;
     teller.tell(&serde_json::json!({
         "event": "started", "line": spec.to_string(), "other_end": line.other_end(),
         "device": tun.as_ref().map(Tun::name),
     }));
     let (mut config, random) = (settings.link, Box::new(OsRandom));
     let mut mtu = settings.mtu;
-    let mut port = if let LineSpec::Ethernet(role, interface) = &spec {
+    let mut port = if let LineSpec::Ethernet(role, interface) = spec {
         let mut pppoe = Pppoe::new(*role, interface, &settings.pppoe)?;
         let (session, max_payload) = pppoe.discover(&line, &teller.clock, stop)?;
         teller.tell(&session);
@@ -150,7 +149,11 @@ pub fn run(settings: Settings, telling: &Telling, stop: &Stop) -> Result<()> {
 }
 
 /// Writes packets to a pcapng file.
-fn capture(path: &Path) -> Result<super::port::Tap> {
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn capture(path: &Path) -> Result<super::port::Tap> {
     let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
     let mut writer = PcapngWriter::new(BufWriter::new(file))?;
     let interface = writer.add_interface("ppp", LinkType::PPP)?;
@@ -339,12 +342,29 @@ pub fn wait_for(
     due: Option<Instant>,
     stop: &Stop,
 ) -> Result<()> {
+    wait_for_all(&[(line, events)], tun, now, due, stop)
+}
+
+/// The same for several lines.
+///
+/// # Errors
+///
+/// Those of the system.
+pub fn wait_for_all(
+    lines: &[(&Line, PollFlags)],
+    tun: Option<&Tun>,
+    now: Instant,
+    due: Option<Instant>,
+    stop: &Stop,
+) -> Result<()> {
     let due = due.unwrap_or(Instant::MAX);
     let patience = Timespec::try_from((due - now).min(Duration::from_secs(3600)))?;
-    let mut waited = vec![
-        PollFd::new(&stop.wake, PollFlags::IN),
-        PollFd::new(line, events),
-    ];
+    let mut waited = vec![PollFd::new(&stop.wake, PollFlags::IN)];
+    waited.extend(
+        lines
+            .iter()
+            .map(|(line, events)| PollFd::new(*line, *events)),
+    );
     if let Some(tun) = tun {
         waited.push(PollFd::from_borrowed_fd(tun.as_fd(), PollFlags::IN));
     }
@@ -358,16 +378,31 @@ pub fn wait_for(
     Ok(())
 }
 
-/// Tells events.
+/// Tells events, with the time since it was made.
 #[derive(Debug)]
-struct Teller {
+pub struct Teller {
     clock: StdClock,
     json: bool,
     is_terminal: bool,
 }
 
 impl Teller {
-    fn tell(&self, event: &Value) {
+    /// One that tells as it is told.
+    pub fn new(telling: &Telling) -> Self {
+        Self {
+            clock: StdClock::new(),
+            json: telling.json,
+            is_terminal: stdout().is_terminal(),
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Tells an event, as it is or in words.
+    pub fn tell(&self, event: &Value) {
         let now = self.clock.now();
         let mut out = stdout().lock();
         // Nobody may be listening any more; the link goes on.
