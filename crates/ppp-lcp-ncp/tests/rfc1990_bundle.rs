@@ -11,6 +11,7 @@
 use core::time::Duration;
 use packet_buffer::{Instant, PacketBuf, RandomSource as _};
 use ppp_lcp_ncp::auth::{AuthenticatorConfig, Secret, SupplicantConfig};
+use ppp_lcp_ncp::ccp::{CcpConfig, MppeConfig};
 use ppp_lcp_ncp::lcp::{AuthMethod, EndpointDiscriminator, MultilinkConfig};
 use ppp_lcp_ncp::link::{AuthRole, CloseReason, Link, LinkConfig, LinkEvent, Phase};
 use ppp_lcp_ncp::multilink::{
@@ -582,6 +583,71 @@ fn header_compression_works_across_a_bundle() {
     assert!(pair.is_open());
     assert!(pair.ends[0].network().unwrap().vj_compressor().is_some());
     assert!(pair.send(0, &[0x45; 100]));
+}
+
+#[test]
+fn encryption_is_the_bundles_with_the_keys_of_its_first_link() {
+    let member = |host| {
+        let mut config = link_config(host);
+        let name = format!("host {host}").into_bytes();
+        if host == 1 {
+            config.lcp.require_auth = vec![AuthMethod::MsChapV2];
+        } else {
+            config.lcp.allow_auth = vec![AuthMethod::MsChapV2];
+        }
+        config.authenticator.name.clone_from(&name);
+        config.supplicant.name = name;
+        config
+    };
+    let encrypted = |host| {
+        let mut config = bundle_config(host);
+        config.link.ccp = Some(CcpConfig {
+            mppe: Some(MppeConfig::default()),
+            ..CcpConfig::default()
+        });
+        config
+    };
+    let mut pair = Pair::new(encrypted(1), encrypted(2));
+    for seed in 0..2 {
+        for (end, link) in pair
+            .ends
+            .iter_mut()
+            .zip(bring_up(member(1), member(2), seed))
+        {
+            end.join(pair.now, link, 1)
+                .map_err(|(refusal, _)| refusal)
+                .unwrap();
+        }
+        pair.settle();
+    }
+    assert!(pair.is_open());
+    pair.line.clear();
+    let text = b"nobody on either line is to read this".repeat(8);
+    assert!(pair.send(0, &text) && pair.send(1, &text));
+    assert!(pair.line.len() >= 4);
+    for (.., packet) in &pair.line {
+        assert!(
+            !packet
+                .windows(6)
+                .any(|octets| text.windows(6).any(|it| it == octets))
+        );
+    }
+    // Packets in clear are not taken, whole or in fragments.
+    let sequence = u32::try_from(pair.ends[1].reassembler().unwrap().stats().received).unwrap();
+    let _ = pair.ends[1].handle_input(pair.now, 0, b"\x21in clear");
+    let _ = pair.ends[1].handle_input(pair.now, 0, &whole(sequence, b"\x21in clear"));
+    assert_eq!(pair.ends[1].poll_packet(&mut PacketBuf::new()), None);
+    // Where the other end has no encryption, nothing opens, and the links end.
+    let mut pair = Pair::new(encrypted(1), bundle_config(2));
+    for (end, link) in pair.ends.iter_mut().zip(bring_up(member(1), member(2), 5)) {
+        end.join(pair.now, link, 1)
+            .map_err(|(refusal, _)| refusal)
+            .unwrap();
+    }
+    pair.settle();
+    assert!(!pair.ends[0].is_open(IP));
+    pair.run(10 * SECOND);
+    assert!(pair.ends[0].is_empty() && pair.events[0].contains(&BundleEvent::Closed));
 }
 
 #[test]

@@ -22,6 +22,7 @@ const MAX_DELIVERED: usize = 1024;
 /// [held](crate::link::LinkConfig::hold_network), and lets it [join](Self::join) when it waits. The first
 /// to join makes the networks begin; they end with the last that leaves. A link that belongs to another
 /// peer, by endpoint discriminator and authenticated name, is refused.
+/// Where packets are encrypted, it is with the keys of the link that was the first to join at both ends.
 ///
 /// An example is at the [module](super).
 pub struct Bundle {
