@@ -330,6 +330,21 @@ fn the_bundle_goes_on_when_a_link_leaves_and_ends_with_the_last() {
 }
 
 #[test]
+fn a_link_that_has_left_is_not_waited_for() {
+    let mut pair = Pair::with_links(2);
+    for end in &mut pair.ends {
+        end.remove(pair.now, 1).unwrap();
+    }
+    pair.settle();
+    pair.cut.push(0);
+    assert!(!pair.send(0, b"lost"));
+    pair.cut.clear();
+    // The numbers of the only link tell at once that something is missing.
+    assert!(pair.send(0, b"found") || pair.send(0, b"out"));
+    assert_eq!(pair.ends[1].reassembler().unwrap().stats().lost, 1);
+}
+
+#[test]
 fn the_bundle_ends_when_its_networks_have() {
     let only_ipv4 = |host| {
         let mut config = bundle_config(host);

@@ -1153,6 +1153,32 @@ mod s9_security {
     }
 
     #[test]
+    fn a_cookie_of_one_vlan_is_of_no_use_in_another() {
+        let mut ac = concentrator(ac_config());
+        let in_vlan = |frame: &[u8], id: u16| {
+            let parsed = EthernetFrame::parse(frame).unwrap();
+            let mut packet = PacketBuf::from(parsed.payload());
+            let header = EthernetRepr {
+                vlan_tags: VlanTags::one(VlanTag::new(id)),
+                ..parsed.to_repr()
+            };
+            header.emit(&mut packet).unwrap();
+            packet.as_slice().to_vec()
+        };
+        let service: (TagKind, &[u8]) = (TagKind::SERVICE_NAME, b"");
+        let padi = discovery((MacAddr::BROADCAST, HOST), PppoeCode::PADI, 0, &[service]);
+        ac.handle_input(start(), &in_vlan(&padi, 7)).unwrap();
+        let pado = sent_by_ac(&mut ac).unwrap();
+        assert_eq!(pado.vlans, VlanTags::one(VlanTag::new(7)));
+        let cookie = (TagKind::AC_COOKIE, pado.value(TagKind::AC_COOKIE).unwrap());
+        let padr = discovery((AC, HOST), PppoeCode::PADR, 0, &[service, cookie]);
+        for frame in [padr.clone(), in_vlan(&padr, 8)] {
+            assert_eq!(ac.handle_input(start(), &frame), Err(PppoeDiscard::Cookie));
+        }
+        assert_eq!(ac.handle_input(start(), &in_vlan(&padr, 7)), Ok(None));
+    }
+
+    #[test]
     fn cookies_of_another_concentrator_are_not_ours() {
         let mut ac = concentrator(ac_config());
         let mut other =

@@ -150,6 +150,8 @@ impl LinkConfig {
         let ecp = self.ecp.as_ref().and_then(EcpConfig::problem);
         LinkConfigError::check_part("ccp", ccp)?;
         LinkConfigError::check_part("ecp", ecp)?;
+        let quality = self.quality.check().err();
+        LinkConfigError::check_part("quality", quality.map(|it| (it.field, it.problem)))?;
         if self.echo_failures == 0 {
             return fail("echo_failures", "must be at least 1");
         }

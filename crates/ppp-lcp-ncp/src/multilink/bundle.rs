@@ -286,11 +286,7 @@ impl Bundle {
                 return Some((number, LinkTransmit { framing, protocol }));
             }
             let core = self.core.as_mut()?;
-            let transmit = core.head.poll_transmit(out)?;
-            // RFC 1990 §2 MUST NOT (bundle-lcp): LCP does not negotiate, or end, in the bundle.
-            if transmit.protocol == PppProtocol::LCP && !is_for_bundle(out.as_slice()) {
-                continue;
-            }
+            core.head.poll_transmit(out)?;
             self.fragment(out.as_slice());
         }
     }
@@ -497,6 +493,7 @@ impl Bundle {
         if !has_ended {
             return;
         }
+        // RFC 1990 §2 MUST NOT (bundle-lcp): LCP does not end in the bundle, but on each link.
         self.core = None;
         self.outgoing.clear();
         if is_empty {
