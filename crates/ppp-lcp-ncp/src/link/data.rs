@@ -64,6 +64,7 @@ impl Link {
             self.stats.send_too_long += 1;
             return Err(SendError::TooLong { length, mru });
         }
+        // RFC 3078 §2 MUST (required): where encryption is required, nothing goes in clear.
         if !self.protection.is_ready() {
             self.stats.send_not_encrypted += 1;
             return Err(SendError::NotEncrypted);
@@ -74,10 +75,7 @@ impl Link {
             }
             _ => protocol,
         };
-        let Ok(protocol) = self.protection.protect(protocol, packet) else {
-            self.stats.send_not_encrypted += 1;
-            return Err(SendError::NotEncrypted);
-        };
+        let protocol = self.protection.protect(protocol, packet);
         let now = self.advance(now);
         self.timers.used(now, self.config().idle_timeout);
         self.stats.sent += 1;

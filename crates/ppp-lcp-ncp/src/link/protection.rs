@@ -1,7 +1,7 @@
 //! Compression and encryption of what the network phase sends.
 
 use super::config::{LinkConfig, LinkConfigError};
-use super::event::{CloseReason, LinkDiscard, LinkEvent, Phase, SendError};
+use super::event::{CloseReason, LinkDiscard, LinkEvent, Phase};
 use super::machine::Link;
 use crate::auth::MsChapV2Keys;
 use crate::automaton::LayerEvent;
@@ -191,15 +191,7 @@ impl Protection {
 
     /// Compresses and encrypts a network packet that is about to be sent; `packet` is the information of
     /// `protocol`. The answer is the protocol that it has now.
-    pub(super) fn protect(
-        &mut self,
-        protocol: PppProtocol,
-        packet: &mut PacketBuf,
-    ) -> Result<PppProtocol, SendError> {
-        // RFC 3078 §2 MUST (required): where encryption is required, nothing goes in clear.
-        if !self.is_ready() {
-            return Err(SendError::NotEncrypted);
-        }
+    pub(super) fn protect(&mut self, protocol: PppProtocol, packet: &mut PacketBuf) -> PppProtocol {
         // RFC 1968 §2.2 MUST (order): what is compressed and encrypted is compressed first.
         let ccp = self.ccp.as_deref_mut();
         let protocol = if ccp.is_some_and(|ccp| ccp.compress(protocol, packet)) {
@@ -207,7 +199,7 @@ impl Protection {
         } else {
             protocol
         };
-        Ok(self.encrypt(protocol, packet))
+        self.encrypt(protocol, packet)
     }
 }
 

@@ -224,3 +224,92 @@ proptest! {
         }
     }
 }
+
+/// The rule of RFC 1977 §2, by the sizes of packets alone, where all codes have nine bits.
+struct Ratio {
+    octets_in: usize,
+    octets_out: usize,
+    checkpoint: usize,
+    ratio: usize,
+    strings: usize,
+}
+
+impl Ratio {
+    const NEW: Self = Self {
+        octets_in: 0,
+        octets_out: 0,
+        checkpoint: 10_000,
+        ratio: 0,
+        strings: 0,
+    };
+
+    /// Whether the dictionary is forgotten with a packet of `octets` that has become `codes` codes.
+    fn forgets(&mut self, octets: usize, codes: usize) -> bool {
+        self.octets_in += octets;
+        self.octets_out += (codes * 9).div_ceil(8);
+        self.strings = (self.strings + codes - 1).min(511 - 256);
+        if self.octets_in < self.checkpoint {
+            return false;
+        }
+        self.checkpoint = self.octets_in + 10_000;
+        let ratio = self.octets_in * 256 / self.octets_out;
+        let is_worse = ratio < self.ratio || ratio < 256;
+        if self.strings < 511 - 256 {
+            false
+        } else if is_worse {
+            *self = Self::NEW;
+            true
+        } else {
+            self.ratio = ratio;
+            false
+        }
+    }
+}
+
+// RFC 1977 §2 MUST (ratio): looked at every 10,000 octets, when the dictionary is full; it goes when the
+// ratio is worse than it was, or than one.
+#[test]
+fn when_the_dictionary_is_forgotten() {
+    let mut sender = BsdCompressor::new(9);
+    let (mut model, mut forgotten, mut looked) = (Ratio::NEW, 0, 0);
+    for number in 0..1500usize {
+        // A part that always shrinks, and one of three kinds, so that it gets better and worse.
+        let mut datagram = vec![b'a'; 400];
+        datagram.extend((0..300).map(|at: usize| match number / 40 % 3 {
+            0 => b"abcdefgh"[at % (1 + number % 8)],
+            1 => b"etaoin"[(at * at + number) % 6],
+            _ => (at % (20 + number % 50)) as u8,
+        }));
+        let (compressed, packet) = send(&mut sender, &datagram);
+        assert!(compressed, "{number}");
+        let bits = (packet.len() - 2) * 8;
+        let codes = bits / 9;
+        let at = 16 + (codes - 1) * 9;
+        let last = (at..at + 9).fold(0, |code, bit| {
+            code << 1 | u16::from(packet[bit / 8] >> (7 - bit % 8) & 1)
+        });
+        let is_forgotten = last == 256;
+        let forgets = model.forgets(datagram.len() + 1, codes - usize::from(is_forgotten));
+        assert_eq!(is_forgotten, forgets, "{number}");
+        forgotten += usize::from(forgets);
+        looked += usize::from(model.ratio > 0);
+    }
+    assert!(forgotten > 10 && looked > 100, "{forgotten} {looked}");
+}
+
+// RFC 1977 §2 MUST (ratio): a dictionary that noise has filled is of no use to what follows.
+#[test]
+fn a_dictionary_of_noise_is_forgotten_with_the_first_look() {
+    for (packets, is_forgotten) in [(10, false), (16, false), (17, true)] {
+        let mut sender = BsdCompressor::new(9);
+        for number in 0..packets {
+            assert!(!send(&mut sender, &noise(number)).0);
+        }
+        // 601 octets each: the first look is at the seventeenth.
+        let (compressed, packet) = send(&mut sender, &[b'a'; 600]);
+        assert_eq!(
+            (compressed, packet.len() < 100),
+            (is_forgotten, is_forgotten)
+        );
+    }
+}

@@ -421,6 +421,11 @@ fn forged_resets() {
     let sent_now = send(&mut a, &text(7));
     assert_eq!(receive(&mut b, NOW, &sent_now), Ok(None));
     let request = sent(&mut b).remove(0);
+    // While an answer is awaited, only that answer is taken.
+    for identifier in (0..=255).filter(|identifier| *identifier != request[1]) {
+        let forged = packet(Code::RESET_ACK, identifier, &[]);
+        assert!(b.handle_packet(NOW, &forged).is_err());
+    }
     a.handle_packet(NOW, &request).unwrap();
     b.handle_packet(NOW, &sent(&mut a)[0]).unwrap();
     let sent_now = send(&mut a, &text(8));
