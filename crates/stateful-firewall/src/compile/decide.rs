@@ -58,25 +58,29 @@ pub(crate) struct AclDecision {
     pub(crate) permit: bool,
     /// The number of the entry; `None` when none holds.
     pub(crate) entry: Option<u16>,
+    /// The place of the entry; one behind the last for the implicit denial.
+    pub(crate) at: usize,
     pub(crate) log: bool,
 }
 
 impl CompiledAcl {
     #[inline]
     pub(crate) fn decide(&self, facts: &Facts) -> AclDecision {
-        let entry = self
+        let at = self
             .classifier
             .first(facts, 0)
-            .and_then(|at| self.entries.get(at));
-        match entry {
+            .unwrap_or(self.entries.len());
+        match self.entries.get(at) {
             Some(entry) => AclDecision {
                 permit: entry.permit,
                 entry: Some(entry.number),
+                at,
                 log: entry.log,
             },
             None => AclDecision {
                 permit: false,
                 entry: None,
+                at,
                 log: false,
             },
         }

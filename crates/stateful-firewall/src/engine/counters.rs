@@ -2,7 +2,7 @@
 
 use super::records::EndReason;
 use super::verdict::{DropReason, Limit, Verdict};
-use crate::compile::RuleId;
+use crate::compile::{CompiledPolicy, RuleId};
 use alloc::boxed::Box;
 use alloc::vec;
 
@@ -83,6 +83,18 @@ pub struct Stats {
 pub(super) struct Counters {
     stats: Stats,
     rules: Box<[RuleCounters]>,
+    /// By access list and entry, the implicit denial last.
+    acls: Box<[Box<[RuleCounters]>]>,
+}
+
+fn fresh(policy: &CompiledPolicy) -> (Box<[RuleCounters]>, Box<[Box<[RuleCounters]>]>) {
+    let none = |count: usize| vec![RuleCounters::default(); count].into_boxed_slice();
+    let acls = policy
+        .acls
+        .iter()
+        .map(|acl| none(acl.entries.len() + 1))
+        .collect();
+    (none(policy.rules()), acls)
 }
 
 fn add(counter: &mut u64, number: u64) {
@@ -90,16 +102,31 @@ fn add(counter: &mut u64, number: u64) {
 }
 
 impl Counters {
-    pub(super) fn new(rules: usize) -> Self {
+    pub(super) fn new(policy: &CompiledPolicy) -> Self {
+        let (rules, acls) = fresh(policy);
         Self {
             stats: Stats::default(),
-            rules: vec![RuleCounters::default(); rules].into_boxed_slice(),
+            rules,
+            acls,
         }
     }
 
     /// Starts the counters of another policy's rules.
-    pub(super) fn reload(&mut self, rules: usize) {
-        self.rules = vec![RuleCounters::default(); rules].into_boxed_slice();
+    pub(super) fn reload(&mut self, policy: &CompiledPolicy) {
+        (self.rules, self.acls) = fresh(policy);
+    }
+
+    /// A packet that an entry of an access list decided about.
+    pub(super) fn acl(&mut self, acl: usize, at: usize, octets: usize) {
+        let entry = self.acls.get_mut(acl).and_then(|acl| acl.get_mut(at));
+        if let Some(counters) = entry {
+            add(&mut counters.packets, 1);
+            add(&mut counters.octets, octets as u64);
+        }
+    }
+
+    pub(super) fn acl_entry(&self, acl: usize, at: usize) -> Option<&RuleCounters> {
+        self.acls.get(acl)?.get(at)
     }
 
     pub(super) const fn stats(&self) -> &Stats {

@@ -9,9 +9,12 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use flow_state::FlowPacket;
 use packet_buffer::fragment::{
-    FragmentKey, Reassembler, ReassemblerConfigError, Reassembly, ReassemblyEvent,
+    FragmentDiscard, FragmentKey, Reassembler, ReassemblerConfigError, Reassembly, ReassemblyEvent,
 };
 use packet_buffer::{Instant, PacketBuf};
+
+/// The most fragments that wait for [`poll_transmit`](Firewall::poll_transmit).
+const MOST_RELEASED: usize = 4_096;
 
 pub(super) struct Fragments {
     mode: FragmentMode,
@@ -133,8 +136,12 @@ impl Firewall {
                 Ok(Verdict::Held)
             }
             Ok(Reassembly::Complete) => {
-                let verdict = self.whole(now, path, &whole);
                 let waiting = self.fragments.waiting.remove(&key).unwrap_or_default();
+                if self.fragments.released.len() + waiting.len() > MOST_RELEASED {
+                    self.fragments.whole = whole;
+                    return Err(DropReason::BadFragment(FragmentDiscard::Full));
+                }
+                let verdict = self.whole(now, path, &whole);
                 if verdict.is_accept() {
                     if self.fragments.mode == FragmentMode::Virtual {
                         let released = waiting.into_iter().map(|part| (path.egress, part));

@@ -158,7 +158,7 @@ impl Firewall {
             fragments,
             log: Log::new(&config, policy.rules()),
             records: Records::new(&config),
-            counters: Counters::new(policy.rules()),
+            counters: Counters::new(&policy),
             details: BTreeMap::new(),
             scanner: None,
             identities: IdentityMap::new(config.identities),
@@ -330,6 +330,22 @@ impl Firewall {
                 self.records.counts(id, false)
             }
         }
+    }
+
+    /// What an entry of an access list has decided about since the policy was loaded, by its
+    /// number; `None` for the number stands for the implicit denial at the end.
+    pub fn acl_counters(&self, acl: &str, entry: Option<u16>) -> Option<&RuleCounters> {
+        let (place, acl) = self
+            .policy
+            .acls
+            .iter()
+            .enumerate()
+            .find(|(_, list)| list.name == acl)?;
+        let at = match entry {
+            None => acl.entries.len(),
+            Some(number) => acl.entries.iter().position(|own| own.number == number)?,
+        };
+        self.counters.acl_entry(place, at)
     }
 
     /// What a rule has let through and stopped since the policy was loaded.

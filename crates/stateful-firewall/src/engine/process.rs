@@ -2,8 +2,10 @@
 
 use super::syn_proxy::Translated;
 use super::{DropReason, Firewall, Path, Verdict};
-use flow_state::{FlowPacket, Ipv4FlowKey};
+use core::net::{Ipv4Addr, Ipv6Addr};
+use flow_state::{FlowPacket, Ipv4FlowKey, Ipv6FlowKey, Key};
 use flow_table::Match;
+use packet_buffer::wire::IpProtocol;
 use packet_buffer::{Instant, PacketBuf};
 
 /// How many packets of a batch are looked up together.
@@ -94,31 +96,27 @@ impl Firewall {
         packets: &mut [PacketBuf],
         verdicts: &mut [Verdict],
     ) {
-        let none = Ipv4FlowKey::new(
-            (core::net::Ipv4Addr::UNSPECIFIED, 0),
-            (core::net::Ipv4Addr::UNSPECIFIED, 0),
-            0,
-            0,
-        );
-        let mut keys = [none; BATCH];
-        let mut slots = [usize::MAX; BATCH];
-        let mut hints = [None; BATCH];
-        let mut count = 0;
+        // What is looked up here only warms the cache and gives a hint: packets are still read and
+        // held to their sessions one by one.
+        let mut v4 = Hints::new(NO_V4);
+        let mut v6 = Hints::new(NO_V6);
+        let mut slots = [None; BATCH];
         for (packet, slot) in packets.iter().zip(&mut slots) {
-            if let Some(key) = quick_key(packet.as_slice())
-                && let Some(place) = keys.get_mut(count)
-            {
-                *place = key;
-                *slot = count;
-                count += 1;
-            }
+            *slot = match quick_key(packet.as_slice()) {
+                Some(Key::V4(key)) => v4.push(key).map(Slot::V4),
+                Some(Key::V6(key)) => v6.push(key).map(Slot::V6),
+                None => None,
+            };
         }
-        if let (Some(keys), Some(hints)) = (keys.get(..count), hints.get_mut(..count)) {
-            self.tables.v4.lookup_batch(now, keys, hints);
-        }
+        v4.look_up(|keys, found| self.tables.v4.lookup_batch(now, keys, found));
+        v6.look_up(|keys, found| self.tables.v6.lookup_batch(now, keys, found));
         for (((path, packet), verdict), slot) in paths.iter().zip(packets).zip(verdicts).zip(&slots)
         {
-            let hint = hints.get(*slot).copied().flatten();
+            let hint = match slot {
+                Some(Slot::V4(at)) => v4.found(*at),
+                Some(Slot::V6(at)) => v6.found(*at),
+                None => None,
+            };
             *verdict = if self.proxied > 0 {
                 self.process_proxied(now, path, packet)
             } else {
@@ -144,23 +142,87 @@ impl Firewall {
     }
 }
 
-/// The key of an ordinary IPv4 packet, without checking it: for a look-up that only warms the cache,
-/// and whose result is used only if the packet turns out to have this key.
-#[inline]
-fn quick_key(octets: &[u8]) -> Option<Ipv4FlowKey> {
-    let head: &[u8; 24] = octets.first_chunk()?;
-    let protocol = head[9];
-    let fragment = u16::from_be_bytes([head[6], head[7]]) & 0x3fff;
-    if head[0] != 0x45 || fragment != 0 || !matches!(protocol, 6 | 17) {
-        return None;
+const NO_V4: Ipv4FlowKey =
+    Ipv4FlowKey::new((Ipv4Addr::UNSPECIFIED, 0), (Ipv4Addr::UNSPECIFIED, 0), 0, 0);
+const NO_V6: Ipv6FlowKey =
+    Ipv6FlowKey::new((Ipv6Addr::UNSPECIFIED, 0), (Ipv6Addr::UNSPECIFIED, 0), 0, 0);
+
+/// Where the hint for a packet of a batch stands.
+#[derive(Clone, Copy)]
+enum Slot {
+    V4(usize),
+    V6(usize),
+}
+
+/// Keys of a batch, and the sessions that they belong to.
+struct Hints<K> {
+    keys: [K; BATCH],
+    found: [Option<Match>; BATCH],
+    count: usize,
+}
+
+impl<K: Copy> Hints<K> {
+    const fn new(none: K) -> Self {
+        Self {
+            keys: [none; BATCH],
+            found: [None; BATCH],
+            count: 0,
+        }
     }
-    let address = |at: usize| -> Option<core::net::Ipv4Addr> {
-        Some((*octets.get(at..)?.first_chunk::<4>()?).into())
+
+    fn push(&mut self, key: K) -> Option<usize> {
+        *self.keys.get_mut(self.count)? = key;
+        self.count += 1;
+        Some(self.count - 1)
+    }
+
+    fn look_up(&mut self, look_up: impl FnOnce(&[K], &mut [Option<Match>])) {
+        if let (Some(keys), Some(found)) = (
+            self.keys.get(..self.count),
+            self.found.get_mut(..self.count),
+        ) {
+            look_up(keys, found);
+        }
+    }
+
+    fn found(&self, at: usize) -> Option<Match> {
+        self.found.get(at).copied().flatten()
+    }
+}
+
+/// The key of an ordinary TCP or UDP packet, without checking it: whole, without options or extension headers.
+/// If the packet turns out to be readable, this is its key.
+#[inline]
+fn quick_key(octets: &[u8]) -> Option<Key> {
+    let ports = |at: usize| -> Option<(u16, u16)> {
+        let &[a, b, c, d] = octets.get(at..)?.first_chunk::<4>()?;
+        Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
     };
-    Some(Ipv4FlowKey::new(
-        (address(12)?, u16::from_be_bytes([head[20], head[21]])),
-        (address(16)?, u16::from_be_bytes([head[22], head[23]])),
-        protocol,
-        0,
-    ))
+    let is_ordinary = |protocol| matches!(IpProtocol(protocol), IpProtocol::TCP | IpProtocol::UDP);
+    match octets {
+        [0x45, _, _, _, _, _, flags, offset, _, protocol, ..] if is_ordinary(*protocol) => {
+            if u16::from_be_bytes([*flags, *offset]) & 0x3fff != 0 {
+                return None;
+            }
+            let address = |at: usize| octets.get(at..)?.first_chunk::<4>().copied();
+            let (source, destination) = ports(20)?;
+            Some(Key::V4(Ipv4FlowKey::new(
+                (address(12)?.into(), source),
+                (address(16)?.into(), destination),
+                *protocol,
+                0,
+            )))
+        }
+        [0x60..=0x6f, _, _, _, _, _, protocol, ..] if is_ordinary(*protocol) => {
+            let address = |at: usize| octets.get(at..)?.first_chunk::<16>().copied();
+            let (source, destination) = ports(40)?;
+            Some(Key::V6(Ipv6FlowKey::new(
+                (address(8)?.into(), source),
+                (address(24)?.into(), destination),
+                *protocol,
+                0,
+            )))
+        }
+        _ => None,
+    }
 }

@@ -9,6 +9,7 @@ use crate::facts::InterfaceId;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec;
+use core::fmt;
 use core::time::Duration;
 use flow_state::{Direction, FlowPacket, Key, Transport};
 use flow_table::FlowId;
@@ -82,6 +83,28 @@ pub struct FlowLogRecord {
     pub end: Instant,
     /// All their TCP control bits, the eight that RFC 9293 has.
     pub tcp_flags: u8,
+}
+
+/// The fields that clouds write, in their order: addresses, ports, protocol, packets, octets, first and
+/// last second, and what was done. Version, account and interface are the caller's to put in front.
+impl fmt::Display for FlowLogRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = &self.key;
+        write!(
+            f,
+            "{} {} {} {} {} {} {} {} {} {}",
+            key.source(),
+            key.destination(),
+            key.source_port(),
+            key.destination_port(),
+            key.protocol().0,
+            self.packets,
+            self.octets,
+            self.start.as_secs(),
+            self.end.as_secs(),
+            if self.accepted { "ACCEPT" } else { "REJECT" },
+        )
+    }
 }
 
 /// What is counted of a session.

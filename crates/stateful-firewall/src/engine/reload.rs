@@ -51,7 +51,7 @@ impl Firewall {
             RuleLimits::new(&policy, sources, &mut *self.random).map_err(ConfigError::Sources)?;
         self.limits = limits;
         self.log.reload(policy.rules());
-        self.counters.reload(policy.rules());
+        self.counters.reload(&policy);
         self.identities.reload(&policy.users);
         self.policy = policy;
         let mut reloaded = Reloaded::default();

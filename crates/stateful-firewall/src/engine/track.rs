@@ -32,7 +32,7 @@ impl Firewall {
             }
             _ => match packet.key() {
                 Key::V4(key) => self.tracked(now, path, packet, key, hint),
-                Key::V6(key) => self.tracked(now, path, packet, key, None),
+                Key::V6(key) => self.tracked(now, path, packet, key, hint),
             },
         }
     }
@@ -85,10 +85,11 @@ impl Firewall {
         inbound: bool,
     ) -> Result<(), DropReason> {
         let facts = facts(&self.policy, path, packet).ok_or(DropReason::Interface)?;
-        let Some(acl) = self.policy.acls.get(acl) else {
+        let Some(list) = self.policy.acls.get(acl) else {
             return Ok(());
         };
-        let decision = acl.decide(&facts);
+        let decision = list.decide(&facts);
+        self.counters.acl(acl, decision.at, packet.len());
         let reason = if inbound {
             DropReason::AclIn(decision.entry)
         } else {

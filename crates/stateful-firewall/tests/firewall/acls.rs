@@ -76,6 +76,24 @@ fn a_network_acl_asks_both_ways_and_denies_what_it_does_not_name() {
     let other = tcp(client, end("198.51.100.2:82"), SYN, 1, 0).build();
     assert_eq!(bench.out(&other), Verdict::Drop(DropReason::AclOut(None)));
     assert_eq!(bench.firewall.stats().acl, 2);
+    let count = |list, entry| bench.firewall.acl_counters(list, entry).unwrap().packets;
+    assert_eq!(
+        [
+            count("in", Some(100)),
+            count("in", Some(200)),
+            count("in", None)
+        ],
+        [1, 1, 0]
+    );
+    assert_eq!(
+        [
+            count("out", Some(1)),
+            count("out", Some(2)),
+            count("out", None)
+        ],
+        [2, 1, 1]
+    );
+    assert_eq!(bench.firewall.acl_counters("in", Some(7)), None);
 }
 
 #[test]

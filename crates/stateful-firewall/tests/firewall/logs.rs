@@ -227,8 +227,16 @@ fn the_flow_log_adds_up_accepted_and_dropped_packets() {
     let _ = bench.back(&udp(end("198.51.100.9:1"), client, b"no"));
     let _ = bench.back(&udp(end("198.51.100.9:2"), client, b"one too many"));
     bench.wait(60);
-    let mut lines: Vec<_> = bench
-        .events()
+    let events = bench.events();
+    let first = events.iter().find_map(|event| match event {
+        Event::FlowLog(line) if line.packets == 5 => Some(line.to_string()),
+        _ => None,
+    });
+    assert_eq!(
+        first.unwrap(),
+        "10.0.0.2 198.51.100.2 1000 53 17 5 165 1000 1004 ACCEPT"
+    );
+    let mut lines: Vec<_> = events
         .iter()
         .filter_map(|event| match event {
             Event::FlowLog(line) => Some((

@@ -217,10 +217,22 @@ fn a_batch_is_processed_in_order() {
     let mut packets = Vec::new();
     let mut paths = Vec::new();
     for port in 0..100u16 {
-        let (client, server) = (
-            (std::net::IpAddr::from([10, 0, 0, 2]), 1_000 + port).into(),
-            end("198.51.100.2:80"),
-        );
+        // Both families mixed.
+        let (client, server): (std::net::SocketAddr, _) = if port % 3 == 0 {
+            (
+                (
+                    std::net::IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 2]),
+                    1_000 + port,
+                )
+                    .into(),
+                end("[2001:db8:1::2]:80"),
+            )
+        } else {
+            (
+                (std::net::IpAddr::from([10, 0, 0, 2]), 1_000 + port).into(),
+                end("198.51.100.2:80"),
+            )
+        };
         packets.push(tcp(client, server, SYN, 1_000, 0).build());
         paths.push(Path::new(INSIDE, OUTSIDE));
         packets.push(tcp(server, client, SYN | ACK, 5_000, 1_001).build());
