@@ -12,7 +12,7 @@ use core::time::Duration;
 use packet_buffer::{Instant, PacketBuf};
 use ppp_lcp_ncp::auth::{AuthFailure, AuthenticatorConfig, Secret, SupplicantConfig};
 use ppp_lcp_ncp::automaton::State;
-use ppp_lcp_ncp::lcp::{AuthMethod, LcpConfig};
+use ppp_lcp_ncp::lcp::{AuthMethod, LcpConfig, MultilinkConfig};
 use ppp_lcp_ncp::link::{
     AuthRole, CloseReason, Link, LinkConfig, LinkDiscard, LinkEvent, Phase, SendError,
 };
@@ -719,6 +719,20 @@ mod timers {
                 LinkConfig {
                     ipcp: None,
                     ipv6cp: None,
+                    ..base.clone()
+                },
+            ),
+            (
+                "hold_network",
+                LinkConfig {
+                    lcp: LcpConfig {
+                        multilink: Some(MultilinkConfig {
+                            mrru: 1500,
+                            short_sequence_number: false,
+                            endpoint: None,
+                        }),
+                        ..LcpConfig::default()
+                    },
                     ..base.clone()
                 },
             ),

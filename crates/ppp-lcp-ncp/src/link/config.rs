@@ -146,6 +146,10 @@ impl LinkConfig {
         if self.ipcp.is_none() && self.ipv6cp.is_none() {
             return fail("ipcp", "either IPv4 or IPv6 is needed");
         }
+        if self.lcp.multilink.is_some() && !self.hold_network {
+            // The networks are those of the bundle that it joins.
+            return fail("hold_network", "must be set for multilink");
+        }
         let ccp = self.ccp.as_ref().and_then(CcpConfig::problem);
         let ecp = self.ecp.as_ref().and_then(EcpConfig::problem);
         LinkConfigError::check_part("ccp", ccp)?;
