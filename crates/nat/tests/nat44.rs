@@ -1,6 +1,7 @@
 //! The translator between IPv4 and IPv4, by RFC and by attack.
 
 #![allow(
+    clippy::cast_possible_truncation,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,

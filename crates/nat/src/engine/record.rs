@@ -10,7 +10,7 @@ use packet_buffer::{Cursor, Instant, ParseError};
 
 impl SessionRecord {
     /// The most octets of a record.
-    pub const MAX_LEN: usize = 41 + FlowState::MAX_SNAPSHOT;
+    pub const MAX_LEN: usize = 39 + FlowState::MAX_SNAPSHOT;
 
     /// Appends the record to `out`. `now` is the time of the translator that exported it.
     ///
@@ -21,9 +21,8 @@ impl SessionRecord {
     /// 4..16   original: source, destination, source port, destination port
     /// 16..28  reply: the same
     /// 28..36  microseconds that remain
-    /// 36..38  rule
-    /// 38..40  what is held of shared addresses
-    /// 40      octets of the state, which follow
+    /// 36..38  what is held of shared addresses
+    /// 38      octets of the state, which follow
     /// ```
     ///
     /// All numbers are in network order. Records follow each other without anything in between; who
@@ -41,7 +40,6 @@ impl SessionRecord {
         }
         let micros = u64::try_from(self.remaining.as_micros()).unwrap_or(u64::MAX);
         out.extend_from_slice(&micros.to_be_bytes());
-        out.extend_from_slice(&self.rule.to_be_bytes());
         out.extend_from_slice(&self.holds.to_be_bytes());
         let length_at = out.len();
         out.push(0);
@@ -82,7 +80,6 @@ impl SessionRecord {
         let reply = read_key(cursor, protocol, zone)?;
         let remaining = u64::from(cursor.u32("remaining time")?) << 32
             | u64::from(cursor.u32("remaining time")?);
-        let rule = cursor.u16("rule")?;
         let holds = cursor.u16("holds")?;
         let length_at = cursor.offset();
         let length = usize::from(cursor.u8("state length")?);
@@ -100,7 +97,6 @@ impl SessionRecord {
             responder: side(2),
             remaining: Duration::from_micros(remaining),
             state,
-            rule,
             holds,
         })
     }

@@ -252,6 +252,9 @@ impl Nat {
                 return made;
             }
             last = Some(index);
+            if pool.members.len() == 1 {
+                break;
+            }
         }
         // No address has a port of the class any more, as far as was tried.
         self.mappings.create(now, last?, &any, new, random)

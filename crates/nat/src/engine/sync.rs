@@ -31,8 +31,6 @@ pub struct SessionRecord {
     pub remaining: Duration,
     /// The state of the protocol.
     pub state: FlowState,
-    /// Which rule made it: an index into [`NatConfig::rules`](crate::NatConfig::rules).
-    pub rule: u16,
     /// What it holds of shared addresses; opaque.
     pub holds: u16,
 }
@@ -83,14 +81,15 @@ impl Nat {
                 responder: flow.value.responder(),
                 remaining: flow.deadline - self.now,
                 state: *flow.value.state(),
-                rule: flow.value.rule,
                 holds: flow.value.flags.0 & HOLDS,
             })
     }
 
     /// Takes a session over, with the same outside endpoint. The record is checked against the
-    /// configuration: one that was forged, repeated or comes from another configuration changes
-    /// nothing.
+    /// configuration: one that was forged, or repeated, or does not fit the rules, changes nothing.
+    ///
+    /// That is also how rules are changed: make a translator of the new configuration and have it
+    /// import what the old one exports. Sessions whose rule is gone are refused.
     ///
     /// # Errors
     ///
@@ -98,7 +97,7 @@ impl Nat {
     pub fn import(&mut self, now: Instant, record: &SessionRecord) -> Result<(), ImportError> {
         let now = self.advance(now);
         self.sweep(now);
-        let flags = self.check_record(record)?;
+        let (rule, flags) = self.check_record(record)?;
         if self.sessions.find(now, &record.original).is_some()
             || self.sessions.find(now, &record.reply).is_some()
         {
@@ -112,29 +111,27 @@ impl Nat {
         let mut taken = Source {
             outside: source,
             flags,
-            rule: record.rule,
+            rule,
             made: None,
         };
         let mut made = None;
         if let Some(kind) = PortKind::of(protocol) {
             if flags.has(FlowFlags::SOURCE_MAPPING) {
                 let inside = Endpoint::source_of(key);
-                taken.made =
-                    self.claim(now, kind, inside, source, destination.address, record.rule)?;
+                taken.made = self.claim(now, kind, inside, source, destination.address, rule)?;
             }
             if flags.has(FlowFlags::SOURCE_CROWD) && !self.join_crowd(kind, source, destination) {
                 return Err(ImportError::Taken);
             }
             if flags.has(FlowFlags::DESTINATION_MAPPING) {
-                let claimed =
-                    self.claim(now, kind, destination, wanted, source.address, record.rule);
+                let claimed = self.claim(now, kind, destination, wanted, source.address, rule);
                 made = claimed.inspect_err(|_| {
                     self.undo_source(now, protocol, destination, &taken);
                 })?;
             }
         }
-        let flow = NatFlow::restored(record.state, record.initiator, record.responder)
-            .with(record.rule, flags);
+        let flow =
+            NatFlow::restored(record.state, record.initiator, record.responder).with(rule, flags);
         let new = NewFlow {
             original: *key,
             reply: record.reply,
@@ -167,8 +164,8 @@ impl Nat {
         }
     }
 
-    /// What of a record's flags can be true.
-    fn check_record(&self, record: &SessionRecord) -> Result<FlowFlags, ImportError> {
+    /// The rule that a record's session falls under here, and what of its flags can be true.
+    fn check_record(&self, record: &SessionRecord) -> Result<(u16, FlowFlags), ImportError> {
         let (original, reply) = (&record.original, &record.reply);
         let flags = FlowFlags(record.holds & HOLDS);
         let from_inside = record.initiator == Side::Inside;
@@ -186,9 +183,17 @@ impl Nat {
         if holds_source && !from_inside {
             return wrong;
         }
+        // The end inside that a rule speaks of, and where it sends to.
+        let (inside, to) = if from_inside {
+            (original.source(), Endpoint::destination_of(original))
+        } else {
+            (reply.source(), Endpoint::destination_of(reply))
+        };
+        let protocol = IpProtocol(original.protocol());
+        let found = self.rule_for(inside, to.address, protocol, to.port);
+        let rule = found.map_or(u16::MAX, |(index, _)| index);
         if holds_source {
-            let rule = self.config.rules.get(usize::from(record.rule));
-            let Some(Action::Napt(napt)) = rule.map(|rule| &rule.action) else {
+            let Some(Action::Napt(napt)) = found.map(|(_, rule)| &rule.action) else {
                 return wrong;
             };
             let index = self.mappings.index_of(reply.destination());
@@ -196,9 +201,9 @@ impl Nat {
             let is_member = index.is_some_and(|index| {
                 members.is_some_and(|members| members.binary_search(&index).is_ok())
             });
-            let is_source =
-                rule.is_some_and(|rule| rule.matching.source.contains(original.source()));
-            if !is_member || !is_source {
+            // How the mapping is held follows from the rule.
+            let shares = matches!(napt.mapping, Mapping::PerDestination { .. });
+            if !is_member || flags.has(FlowFlags::SOURCE_CROWD) && !shares {
                 return wrong;
             }
         } else if from_inside && reply.destination() != original.source() {
@@ -213,7 +218,7 @@ impl Nat {
         if needs_mapping && self.mappings.index_of(original.destination()).is_none() {
             return wrong;
         }
-        Ok(flags)
+        Ok((rule, flags))
     }
 
     /// What stands for an inside address by a static rule.

@@ -125,7 +125,6 @@ fn c19_repeated_and_forged_records_change_nothing() {
         ..record
     };
     let lies = [
-        SessionRecord { rule: 7, ..other },
         SessionRecord {
             holds: u16::MAX,
             ..other
@@ -212,4 +211,30 @@ fn damaged_records_are_refused_or_harmless() {
     assert!(variants > 500);
     run_until(&mut standby, at(60 * 86_400));
     assert_eq!((standby.session_count(), standby.mapping_count()), (0, 0));
+}
+
+/// N38: rules change by making a translator of the new ones; live sessions go on where they still
+/// fit, with the same outside endpoints, and are refused where they do not.
+#[test]
+fn n38_rules_change_and_sessions_go_on() {
+    let rule = |source: &str| nat::Rule {
+        matching: nat::Matching::from_prefix(source.parse().unwrap()),
+        action: nat::Action::Napt(Profile::Rfc.napt(0)),
+    };
+    let mut old = config(Profile::Rfc);
+    old.rules = vec![rule("10.0.0.10/32"), rule("10.0.0.11/32")];
+    let mut new = old.clone();
+    new.rules = vec![rule("192.168.0.0/16"), rule("10.0.0.11/32")];
+    let mut before = Nat::new(old, Box::new(testkit::SeededRandom::new(1))).unwrap();
+    let mut after = Nat::new(new, Box::new(testkit::SeededRandom::new(2))).unwrap();
+    let of_a = map(&mut before, at(0), end(A, 5_000), end(SERVER, 53));
+    let of_b = map(&mut before, at(0), end(B, 5_000), end(SERVER, 53));
+    let results: Vec<_> = before
+        .export()
+        .map(|record| after.import(at(0), &record))
+        .collect();
+    assert_eq!(results, [Err(ImportError::Inconsistent), Ok(())]);
+    assert_eq!(map(&mut after, at(1), end(B, 5_000), end(SERVER, 53)), of_b);
+    drop_of(&mut after, at(1), Outside, udp(end(SERVER, 53), of_a));
+    assert_eq!((after.session_count(), after.mapping_count()), (1, 1));
 }
