@@ -175,6 +175,7 @@ mod packets {
             }
         }
 
+        // RFC 2419 §7 MUST (mru): padding included.
         #[test]
         fn whatever_fits_the_room_fits_the_mru(mru in 12..200usize, fill in 0..10u8) {
             let (mut sender, _) = chain(EcpMethod::DeseBis);

@@ -175,9 +175,14 @@ impl Ccp {
         self.endpoint.is_open()
     }
 
-    /// Whether both directions are encrypted now.
+    /// Whether encryption of both directions was agreed on.
     pub fn is_encrypting(&self) -> bool {
         self.is_open() && self.negotiation().is_encrypted()
+    }
+
+    /// Whether packets to the peer are encrypted now.
+    pub fn encrypts(&self) -> bool {
+        self.is_open() && matches!(self.compressor, Some(Compressor::Mppe(_)))
     }
 
     /// Whether there are keys with which nothing was encrypted yet.

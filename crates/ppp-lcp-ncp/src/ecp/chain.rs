@@ -100,6 +100,7 @@ impl EcpEncryptor {
         })
     }
 
+    // RFC 2419 §7 MUST (mru): the padding has to fit too.
     /// The longest information, in octets, whose packet has at most `mru` octets, whatever is in it.
     pub const fn room(mru: usize) -> usize {
         let blocks = mru.saturating_sub(2) / BLOCK;

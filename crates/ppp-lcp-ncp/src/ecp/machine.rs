@@ -128,7 +128,7 @@ impl Ecp {
         self.endpoint.is_open()
     }
 
-    /// Whether both directions are encrypted now.
+    /// Whether encryption of both directions was agreed on.
     pub fn is_encrypting(&self) -> bool {
         self.is_open() && self.negotiation().is_encrypted()
     }

@@ -65,7 +65,7 @@ impl Link {
             return Err(SendError::TooLong { length, mru });
         }
         // RFC 3078 §2 MUST (required): where encryption is required, nothing goes in clear.
-        if !self.protection.is_ready() {
+        if !self.protection.may_send() {
             self.stats.send_not_encrypted += 1;
             return Err(SendError::NotEncrypted);
         }

@@ -161,7 +161,7 @@ impl Protection {
     }
 
     /// Whether what is required is there.
-    pub(super) fn is_ready(&self) -> bool {
+    fn is_ready(&self) -> bool {
         let ccp = self.ccp.as_deref();
         self.is_ecp_ready()
             && ccp.is_none_or(|ccp| {
@@ -169,6 +169,15 @@ impl Protection {
             })
     }
 
+    /// Whether a network packet may go: it is encrypted, where it has to be.
+    pub(super) fn may_send(&self) -> bool {
+        let ccp = self.ccp.as_deref();
+        let ecp = self.ecp.as_deref();
+        ccp.is_none_or(|ccp| !ccp.negotiation().config().requires_encryption() || ccp.encrypts())
+            && ecp.is_none_or(|ecp| !ecp.negotiation().config().required || ecp.encrypts())
+    }
+
+    // RFC 1962 §2.1 MUST (mru): what goes out is no longer than the peer takes.
     /// How long the information of a packet may be, where the peer takes so much.
     fn room(&self, mru: usize) -> usize {
         let room = match &self.ecp {
@@ -270,6 +279,7 @@ impl Link {
     }
 
     /// A packet of the network phase.
+    // RFC 1962 §2 MUST (phase): in others it does not come here.
     pub(super) fn receive_network(
         &mut self,
         now: Instant,

@@ -476,6 +476,39 @@ fn a_lost_packet_and_the_reset_over_a_link() {
     }
 }
 
+// RFC 1962 §2 MUST (phase): before it there is no CCP.
+#[test]
+fn ccp_before_the_network_phase() {
+    let mut second = config(2, small_mppe());
+    second.lcp.require_auth = vec![AuthMethod::MsChapV2];
+    let mut first = config(1, deflate());
+    first.lcp.allow_auth = vec![AuthMethod::MsChapV2];
+    let link = |config, seed| Link::new(config, Box::new(SeededRandom::new(seed))).unwrap();
+    let mut pair = Pair {
+        now: Instant::from_secs(100),
+        ends: [link(first, 1), link(second, 2)],
+        events: Default::default(),
+    };
+    for end in &mut pair.ends {
+        end.open(pair.now);
+        end.lower_up(pair.now);
+    }
+    let request = [0x80, 0xfd, 1, 99, 0, 10, 18, 6, 1, 0, 0, 0x40];
+    let compressed = [0xfd, 0x90, 0, 1, 2, 3];
+    let refused = |protocol, phase| Err(LinkDiscard::Phase(protocol, phase));
+    for phase in [Phase::Establish, Phase::Authenticate] {
+        assert_eq!(pair.ends[1].phase(), phase);
+        assert_eq!(pair.receive(1, &request), refused(PppProtocol::CCP, phase));
+        assert_eq!(
+            pair.receive(1, &compressed),
+            refused(PppProtocol::COMPRESSED, phase)
+        );
+        // The proof does not come.
+        pair.settle_with(|_, packet| packet.starts_with(&[0xc2, 0x23]));
+    }
+}
+
+// RFC 1962 §2.1 MUST (mru): the limit is the peer's.
 // Packets that are too long for what encryption adds are refused, and nothing has changed.
 #[test]
 fn the_mtu_leaves_room() {
