@@ -167,6 +167,22 @@ fn encryption() -> Vec<Scenario> {
                 &["MPPE 128-bit stateless compression enabled"],
             )
             .and(More::EventAndNoise(event, both!("MPPE 128 stateless"))),
+            // pppd takes our wish, and asks for stateless itself.
+            up(
+                "MPPE with 128 bits, stateful to us, on a noisy line: resets",
+                role,
+                format!("{theirs} require-mppe-128 mppe-stateful"),
+                format!("{ours}ccp.mppe.keys = 'stateful-rekeyed'"),
+                &[],
+                &["<mppe -H -M +S -L -D -C>", "CCP ResetReq"],
+            )
+            .and(More::EventAndNoise(
+                event,
+                &[
+                    ("/receive", "MPPE 128 stateful"),
+                    ("/send", "MPPE 128 stateless"),
+                ],
+            )),
             fails(
                 "MPPE, which only we demand",
                 role,
