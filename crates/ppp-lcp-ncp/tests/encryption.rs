@@ -642,6 +642,29 @@ mod over_a_link {
     }
 
     #[test]
+    fn nothing_panics() {
+        let ecp = Some(config(true, true, true));
+        let option = [2, 10, 1, 2, 3, 4, 5, 6, 7, 8];
+        let packets = [
+            [&[0x80, 0x53, 1, 9, 0, 14][..], &option].concat(),
+            [&[0x80, 0x53, 4, 1, 0, 14][..], &option].concat(),
+            vec![0x80, 0x53, 14, 9, 0, 4],
+            vec![0x80, 0x53, 15, 9, 0, 4],
+            [&[0x53, 0, 0][..], &[7; 16]].concat(),
+        ];
+        for packet in packets {
+            let mut pair = Pair::started([ecp.clone(), ecp.clone()], None);
+            testkit::sweep(&packet, |octets| {
+                if !pair.is_open() {
+                    pair = Pair::started([ecp.clone(), ecp.clone()], None);
+                }
+                let _ = pair.receive(1, octets);
+                pair.settle();
+            });
+        }
+    }
+
+    #[test]
     fn configurations_that_cannot_work() {
         let bad = [
             EcpConfig::default(),

@@ -605,3 +605,29 @@ fn over_a_line_that_loses() {
         }
     }
 }
+
+#[test]
+fn nothing_panics() {
+    let packets: [&[u8]; 8] = [
+        &[0x80, 0xfd, 1, 9, 0, 10, 18, 6, 1, 0, 0, 0x40],
+        &[0x80, 0xfd, 1, 9, 0, 11, 26, 4, 0x78, 0, 21, 3, 0x2c],
+        &[0x80, 0xfd, 3, 1, 0, 8, 26, 4, 0x48, 0],
+        &[0x80, 0xfd, 4, 1, 0, 8, 26, 4, 0x78, 0],
+        &[0x80, 0xfd, 14, 9, 0, 4],
+        &[0x80, 0xfd, 15, 9, 0, 4],
+        &[0xfd, 0x90, 0, 1, 2, 3, 4, 5, 6, 7, 8],
+        &[0xfd, 0, 0, 0x2b, 0x98, 0, 0x10, 0x30, 0, 0x20, 0x74, 0xff],
+    ];
+    for ccp in [deflate(), bsd(), small_mppe()] {
+        for packet in packets {
+            let mut pair = authenticated([ccp.clone(), ccp.clone()]);
+            testkit::sweep(packet, |octets| {
+                if !pair.is_open() {
+                    pair = authenticated([ccp.clone(), ccp.clone()]);
+                }
+                let _ = pair.receive(1, octets);
+                pair.settle();
+            });
+        }
+    }
+}
