@@ -272,6 +272,7 @@ impl Nat {
         let Some(key) = self.key_of(&parsed) else {
             return Verdict::Drop(DropReason::NotIpv4);
         };
+        let mut kept = [None; 2];
         // A tunnel whose first answer this is must be found before anything else.
         if side == Side::Outside
             && matches!(
@@ -287,10 +288,12 @@ impl Nat {
             match track(&self.config, now, side, direction, flow, &parsed) {
                 Tracked::Forward(forward) => return self.forward(now, packet, &forward),
                 Tracked::Drop(reason) => return Verdict::Drop(reason),
-                Tracked::Reopen(id) => self.end(now, id),
+                Tracked::Reopen(id) => kept = self.end_to_reopen(now, id),
             }
         }
-        match self.open(now, side, &key, &parsed) {
+        let opened = self.open(now, side, &key, &parsed);
+        self.let_go(now, kept);
+        match opened {
             Ok(Opened::Forward(forward)) => {
                 self.answers.forget_syn(&forward.to.reversed());
                 self.forward(now, packet, &forward)

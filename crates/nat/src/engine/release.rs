@@ -12,7 +12,42 @@ use flow_table::{Direction, Flow, FlowHash, FlowId, Ipv4FlowKey};
 use packet_buffer::Instant;
 use packet_buffer::wire::IpProtocol;
 
+/// A mapping that is kept until a session has been opened anew: its protocol, its outside endpoint,
+/// and whom it is for.
+pub(super) type Kept = Option<(PortKind, Endpoint, Ipv4Addr)>;
+
 impl Nat {
+    /// Ends a session in whose place another one begins, and keeps its mappings for that.
+    pub(super) fn end_to_reopen(&mut self, now: Instant, id: FlowId) -> [Kept; 2] {
+        let Some(flow) = self.sessions.get(id) else {
+            return [None; 2];
+        };
+        let flags = flow.value.flags;
+        let source = Endpoint::destination_of(flow.reply);
+        let wanted = Endpoint::destination_of(flow.original);
+        let responder = flow.reply.source();
+        let kind = PortKind::of(IpProtocol(flow.original.protocol()));
+        let mut keep = |flag, outside, peer| {
+            let kind = kind.filter(|_| flags.has(flag))?;
+            self.mappings.hold(kind, outside, true)?;
+            Some((kind, outside, peer))
+        };
+        let kept = [
+            keep(FlowFlags::SOURCE_MAPPING, source, responder),
+            keep(FlowFlags::DESTINATION_MAPPING, wanted, source.address),
+        ];
+        self.end(now, id);
+        kept
+    }
+
+    /// Lets go of what was kept, whether or not a session has it now.
+    pub(super) fn let_go(&mut self, now: Instant, kept: [Kept; 2]) {
+        for (kind, outside, peer) in kept.into_iter().flatten() {
+            let held = self.mappings.release(now, kind, outside, peer, true, true);
+            self.after_release(now, kind, held);
+        }
+    }
+
     /// Ends a session now.
     pub(super) fn end(&mut self, now: Instant, id: FlowId) {
         if let Some(flow) = self.sessions.remove(id) {

@@ -292,3 +292,18 @@ fn segment_sizes_are_clamped() {
         );
     }
 }
+
+/// The same two ends connect again before the old connection is forgotten: the outside end stays.
+#[test]
+fn n15_a_closed_connection_is_opened_again() {
+    let mut nat = simple(Profile::Rfc);
+    let out = connect(&mut nat, at(0));
+    pass(&mut nat, at(0), Inside, tcp(CLIENT, WEB, "FA", 101, 901));
+    pass(&mut nat, at(0), Outside, tcp(WEB, out, "FA", 901, 102));
+    pass(&mut nat, at(0), Inside, tcp(CLIENT, WEB, "A", 102, 902));
+    let again = pass(&mut nat, at(5), Inside, tcp(CLIENT, WEB, "S", 70_000, 0));
+    assert_eq!(again.from, out);
+    assert_eq!((nat.session_count(), nat.mapping_count()), (1, 1));
+    run_until(&mut nat, at(1_000));
+    assert_eq!((nat.session_count(), nat.mapping_count()), (0, 0));
+}
