@@ -289,6 +289,11 @@ impl<'a> Stage<'a> {
             More::Last | More::Echoes => pause(Duration::from_millis(3500)),
             _ => {}
         }
+        if let More::Event("ipv4-up", [(field, _), ..]) = more
+            && field.starts_with("/vj")
+        {
+            self.headers_were_compressed()?;
+        }
         self.theirs.logs(logs)
     }
 
@@ -346,7 +351,30 @@ impl<'a> Stage<'a> {
             let sent = to_hex(&Sha256::digest(&file));
             ensure!(received.starts_with(&sent), "{sent} became {received}");
             Ok(())
-        })
+        })?;
+        // TCP mends what is put together wrongly, and would hide it.
+        let query = "nstat -asz TcpInCsumErrors";
+        let ours = self.namespace.run("nstat", &["-asz", "TcpInCsumErrors"])?;
+        for counters in [ours, self.lane.run(query)?] {
+            let line = counters.lines().find(|line| line.starts_with("Tcp"));
+            let errors = line.and_then(|line| line.split_whitespace().nth(1));
+            ensure!(errors == Some("0"), "segments arrived broken: {counters}");
+        }
+        Ok(())
+    }
+
+    /// Headers were compressed in both directions.
+    fn headers_were_compressed(&self) -> Result<()> {
+        for direction in ["1", "2"] {
+            let filter =
+                format!("ppp.protocol == 0x2d and frame.packet_flags_direction == {direction}");
+            let packets = self.ours.captured(&filter)?;
+            ensure!(
+                packets > 40,
+                "{packets} compressed headers in direction {direction}"
+            );
+        }
+        Ok(())
     }
 
     /// Damages some frames, and then lets the link recover.
