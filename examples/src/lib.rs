@@ -8,9 +8,11 @@
 //! | [`dissect`] | prints a frame's layers as the crates see them |
 //! | [`compare`] | holds that against another dissector's reading of the same frames |
 //! | [`echo_host`] | a small host on a TUN device that answers echo requests and UDP echo |
+//! | [`gateway`] | a router around the translator and the firewall |
 //! | [`live_host`] | a dual-stack host for a live link, with UDP echo and pings of its own |
 //! | [`lab`] | network namespaces and tools of Linux, for the interop tests |
 //! | [`pppd`] | a live end of a PPP link |
+//! | [`packet_oracle`] | the gateway behind a line protocol, and recorded packets held against it |
 //! | [`probe_net`] | sockets for `ping` and `traceroute`, and a simulated path |
 //! | [`rip_router`] | a live router for RIP and RIPng |
 //! | [`router_config`], [`router_sim`] | an IPv6 router's configuration file, and one in a simulated network |
@@ -23,8 +25,10 @@ pub mod capture_file;
 pub mod compare;
 pub mod dissect;
 pub mod echo_host;
+pub mod gateway;
 pub mod lab;
 pub mod live_host;
+pub mod packet_oracle;
 pub mod pppd;
 pub mod probe_net;
 pub mod rip_router;

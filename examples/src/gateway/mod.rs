@@ -1,0 +1,708 @@
+//! A small router around the crates `nat` and `stateful-firewall`: what stands between two
+//! interfaces and is neither translation nor filtering.
+//!
+//! # Order
+//!
+//! A packet goes through the gateway in this order; each step may be the last.
+//!
+//! 1. The IP header is checked: lengths, checksum, addresses that no host has, the gateway's own as a
+//!    source, and the reverse path where an interface asks for it.
+//! 2. Fragments are put together ([`GatewayConfig::reassembler`]), so that all that follows sees
+//!    whole packets.
+//! 3. From outside: the translator. What it does not claim and is for the gateway is answered here
+//!    (echo requests), after the firewall.
+//! 4. The route says which interface is next; the hop count and that link's MTU are checked, and
+//!    ICMP errors quote the packet as it came in.
+//! 5. The firewall, which so sees **inside addresses in both directions**; rules are written with
+//!    them. With [`GatewayConfig::firewall_outside`] it stands on the other side of translation and
+//!    sees outside addresses.
+//! 6. From inside: the translator.
+//! 7. The hop count is lowered, what was put together is cut again to the largest size that came in,
+//!    and the packet goes out.
+//!
+//! So no packet that is not sent makes a mapping.
+
+mod fragments;
+mod local;
+mod options;
+mod source;
+
+use alloc::collections::VecDeque;
+use core::net::{IpAddr, Ipv4Addr};
+use core::time::Duration;
+use fragments::{Defragmenter, cut};
+use icmp_nd::generation::{Arrival, ErrorGenerator, GenerationConfig, Rate, RateLimitConfig};
+use nat::{Nat, Side};
+use packet_buffer::fragment::ReassemblerConfig;
+use packet_buffer::wire::{
+    Icmpv4Repr, Icmpv6Repr, IpPacket, Ipv4Prefix, Ipv6Prefix, icmpv4_code, icmpv6_code,
+};
+use packet_buffer::{Instant, IpPacketMut, PacketBuf, RandomSource};
+use stateful_firewall::{Firewall, InterfaceId, Path};
+
+/// An interface of the gateway.
+#[derive(Debug, Clone)]
+pub struct Interface {
+    /// What the system calls it, and the firewall's policy.
+    pub name: String,
+    /// Its addresses; the first of each version is the source of ICMP errors.
+    pub addresses: Vec<IpAddr>,
+    /// The networks that are attached, whose broadcast addresses are no hosts.
+    pub networks: Vec<Ipv4Prefix>,
+    /// The most octets of a packet.
+    pub mtu: usize,
+    /// Which side of the translator it is on.
+    pub side: Side,
+    /// Whether packets must come in by the interface that their source is routed to.
+    pub reverse_path: bool,
+}
+
+/// Where a prefix is.
+#[derive(Debug, Clone, Copy)]
+pub enum Route {
+    /// An IPv4 prefix, and the number of the interface.
+    V4(Ipv4Prefix, usize),
+    /// An IPv6 prefix, and the number of the interface.
+    V6(Ipv6Prefix, usize),
+}
+
+/// How a [`Gateway`] is set up.
+#[derive(Debug, Clone)]
+pub struct GatewayConfig {
+    /// The interfaces; their places are their numbers.
+    pub interfaces: Vec<Interface>,
+    /// The routes; the longest prefix counts.
+    pub routes: Vec<Route>,
+    /// How fragments are put together; `None` hands them to translator and firewall as they are.
+    pub reassembler: Option<ReassemblerConfig>,
+    /// Whether the firewall sees outside addresses.
+    pub firewall_outside: bool,
+    /// Whether the gateway fills the timestamp and record-route options that ask for it (RFC 791
+    /// §3.1).
+    pub fill_options: bool,
+    /// How many packets wait to be sent.
+    pub max_transmits: usize,
+}
+
+/// What became of a packet that came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It goes out by this interface.
+    Forwarded(usize),
+    /// It was for the gateway, which has answered or taken it.
+    Local,
+    /// A fragment that waits for others.
+    Held,
+    /// It is dropped, and its sender told by ICMP.
+    Refused(Cause),
+    /// It is dropped.
+    Dropped(Cause),
+}
+
+/// Why a packet does not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// Its header cannot be read, or its checksum is wrong.
+    Header,
+    /// No host has its source address, or the route to it is another.
+    Source,
+    /// It is for many hosts.
+    Destination,
+    /// It says by which way it is to be sent (RFC 791 §3.1).
+    SourceRoute,
+    /// A hop-by-hop option asks for it.
+    Option,
+    /// Its fragments or extension headers cannot be right.
+    Fragment,
+    /// There is no route.
+    NoRoute,
+    /// Its hop count has run out.
+    HopLimit,
+    /// It does not fit the next link and may not be cut.
+    TooBig,
+    /// The translator drops it.
+    Nat(nat::DropReason),
+    /// The firewall drops it; why, if it says so.
+    Firewall(Option<stateful_firewall::DropReason>),
+    /// It is for the gateway, and nothing serves it.
+    NoService,
+}
+
+/// The router; see the [module's documentation](self).
+pub struct Gateway {
+    config: GatewayConfig,
+    nat: Option<Nat>,
+    firewall: Option<Firewall>,
+    /// The firewall's numbers of the interfaces.
+    interface_ids: Vec<Option<InterfaceId>>,
+    errors: ErrorGenerator,
+    defragmenter: Option<Defragmenter>,
+    /// Identifications of IPv6 packets that are cut again.
+    next_identification: u32,
+    queue: VecDeque<(usize, PacketBuf)>,
+    dropped: u64,
+}
+
+/// What the gateway knows of a packet on its way.
+struct Transit {
+    ingress: usize,
+    /// As it came in, put together.
+    original: PacketBuf,
+    /// The largest fragment that it came in.
+    largest_fragment: Option<usize>,
+}
+
+impl Gateway {
+    /// A gateway with or without a translator and a firewall.
+    ///
+    /// # Errors
+    ///
+    /// When the reassembler's configuration is wrong.
+    pub fn new(
+        config: GatewayConfig,
+        nat: Option<Nat>,
+        firewall: Option<Firewall>,
+        mut random: Box<dyn RandomSource + Send>,
+    ) -> anyhow::Result<Self> {
+        let interface_ids = config
+            .interfaces
+            .iter()
+            .map(|interface| {
+                firewall
+                    .as_ref()
+                    .and_then(|firewall| firewall.interface(&interface.name))
+            })
+            .collect();
+        let next_identification = random.next_u32();
+        // RFC 1812 §4.3.2.8 asks for a limit; it is generous, because tests and traceroutes share one
+        // destination.
+        let limit = RateLimitConfig {
+            per_destination: Rate {
+                interval: Duration::from_millis(10),
+                burst: 100,
+            },
+            ..RateLimitConfig::default()
+        };
+        let generation = GenerationConfig {
+            limit,
+            ..GenerationConfig::default()
+        };
+        Ok(Self {
+            nat,
+            firewall,
+            interface_ids,
+            errors: ErrorGenerator::new(generation, random)?,
+            defragmenter: config.reassembler.map(Defragmenter::new).transpose()?,
+            next_identification,
+            queue: VecDeque::new(),
+            dropped: 0,
+            config,
+        })
+    }
+
+    /// Takes a packet that came in by an interface. What goes out waits in
+    /// [`poll_transmit`](Self::poll_transmit).
+    pub fn handle_input(&mut self, now: Instant, ingress: usize, octets: &[u8]) -> Outcome {
+        let outcome = self.route(now, ingress, octets);
+        if matches!(outcome, Outcome::Dropped(_) | Outcome::Refused(_)) {
+            self.dropped += 1;
+        }
+        self.drain(now);
+        outcome
+    }
+
+    /// The next packet to send, and the interface's number.
+    pub fn poll_transmit(&mut self) -> Option<(usize, PacketBuf)> {
+        self.queue.pop_front()
+    }
+
+    /// Lets what has run out end.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(nat) = &mut self.nat {
+            nat.handle_timeout(now);
+        }
+        if let Some(firewall) = &mut self.firewall {
+            firewall.handle_timeout(now);
+        }
+        if let Some(defragmenter) = &mut self.defragmenter {
+            defragmenter.handle_timeout(now);
+        }
+        self.drain(now);
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        [
+            self.nat.as_ref().and_then(Nat::poll_timeout),
+            self.firewall.as_ref().and_then(Firewall::poll_timeout),
+            self.defragmenter
+                .as_ref()
+                .and_then(Defragmenter::poll_timeout),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The translator.
+    pub const fn nat(&self) -> Option<&Nat> {
+        self.nat.as_ref()
+    }
+
+    /// The translator, to be changed or polled for events.
+    pub const fn nat_mut(&mut self) -> Option<&mut Nat> {
+        self.nat.as_mut()
+    }
+
+    /// The firewall.
+    pub const fn firewall(&self) -> Option<&Firewall> {
+        self.firewall.as_ref()
+    }
+
+    /// The firewall, to be changed or polled for events.
+    pub const fn firewall_mut(&mut self) -> Option<&mut Firewall> {
+        self.firewall.as_mut()
+    }
+
+    /// The configuration.
+    pub const fn config(&self) -> &GatewayConfig {
+        &self.config
+    }
+
+    /// Packets that were dropped.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The interface by which packets to an address go out.
+    pub fn interface_to(&self, address: IpAddr) -> Option<usize> {
+        let lengths = self
+            .config
+            .routes
+            .iter()
+            .filter_map(|route| match (route, address) {
+                (Route::V4(prefix, to), IpAddr::V4(v4)) if prefix.contains(v4) => {
+                    Some((prefix.length(), *to))
+                }
+                (Route::V6(prefix, to), IpAddr::V6(v6)) if prefix.contains(v6) => {
+                    Some((prefix.length(), *to))
+                }
+                _ => None,
+            });
+        // Of equal prefixes the first.
+        lengths
+            .rev()
+            .max_by_key(|(length, _)| *length)
+            .map(|(_, interface)| interface)
+    }
+
+    fn is_own(&self, address: IpAddr) -> bool {
+        self.config
+            .interfaces
+            .iter()
+            .any(|interface| interface.addresses.contains(&address))
+    }
+
+    /// Steps 1 and 2.
+    fn route(&mut self, now: Instant, ingress: usize, octets: &[u8]) -> Outcome {
+        let Ok(ip) = IpPacket::parse(octets) else {
+            return Outcome::Dropped(Cause::Header);
+        };
+        if let IpPacket::V4(v4) = &ip
+            && v4.verify_checksum().is_err()
+        {
+            return Outcome::Dropped(Cause::Header);
+        }
+        if let Err(cause) = self.check_source(&ip, ingress) {
+            return Outcome::Dropped(cause);
+        }
+        if let Err(cause) = self.check_destination(&ip) {
+            return Outcome::Dropped(cause);
+        }
+        if options::is_source_routed(&ip) {
+            return Outcome::Dropped(Cause::SourceRoute);
+        }
+        if options::must_be_discarded(&ip) {
+            return Outcome::Dropped(Cause::Option);
+        }
+        let mut original = PacketBuf::from_slice(PacketBuf::DEFAULT_HEADROOM, ip.as_slice());
+        let mut largest_fragment = None;
+        if let Some(defragmenter) = &mut self.defragmenter {
+            let zone = u32::try_from(ingress).unwrap_or(u32::MAX);
+            match defragmenter.insert(now, zone, &ip, &mut original) {
+                fragments::Taken::Whole(largest) => largest_fragment = largest,
+                fragments::Taken::Held => return Outcome::Held,
+                fragments::Taken::Refused => return Outcome::Dropped(Cause::Fragment),
+            }
+        }
+        let transit = Transit {
+            ingress,
+            original,
+            largest_fragment,
+        };
+        let is_translated = self.config.interfaces[ingress].side == Side::Outside
+            && matches!(
+                IpPacket::parse(transit.original.as_slice()),
+                Ok(IpPacket::V4(_))
+            );
+        if is_translated && self.nat.is_some() {
+            self.from_outside(now, transit)
+        } else {
+            self.from_inside(now, transit)
+        }
+    }
+
+    /// Steps 3 to 5 and 7 for a packet that the translator sees first.
+    fn from_outside(&mut self, now: Instant, transit: Transit) -> Outcome {
+        if self.config.firewall_outside
+            && let Some(refusal) = self.filter_before_translation(now, &transit)
+        {
+            return refusal;
+        }
+        let mut packet = transit.original.clone();
+        let Some(nat) = &mut self.nat else {
+            return Outcome::Dropped(Cause::NoService);
+        };
+        match nat.process(now, Side::Outside, &mut packet) {
+            nat::Verdict::Forward { .. } => {}
+            nat::Verdict::Drop(reason) => return Outcome::Dropped(Cause::Nat(reason)),
+            nat::Verdict::Held => return Outcome::Held,
+            nat::Verdict::Local => return self.local(now, &transit),
+        }
+        let egress = match self.next_hop(now, &transit, &packet) {
+            Ok(egress) => egress,
+            Err(outcome) => return outcome,
+        };
+        if !self.config.firewall_outside {
+            if let Some(outcome) = self.filter(now, transit.ingress, Some(egress), &mut packet) {
+                return outcome;
+            }
+        }
+        self.send(now, egress, packet, transit.largest_fragment)
+    }
+
+    /// The firewall on the outside of the translator: it sees the packet as it came, on its way to
+    /// the inside or to the gateway.
+    fn filter_before_translation(&mut self, now: Instant, transit: &Transit) -> Option<Outcome> {
+        let inside = self
+            .config
+            .interfaces
+            .iter()
+            .position(|interface| interface.side == Side::Inside);
+        let mut packet = transit.original.clone();
+        self.filter(now, transit.ingress, inside, &mut packet)
+    }
+
+    /// Steps 4 to 7 for a packet that the translator sees last, if at all.
+    fn from_inside(&mut self, now: Instant, transit: Transit) -> Outcome {
+        let Ok(ip) = IpPacket::parse(transit.original.as_slice()) else {
+            return Outcome::Dropped(Cause::Header);
+        };
+        let (destination, is_v4) = (ip.destination(), matches!(ip, IpPacket::V4(_)));
+        let own = self.is_own(destination);
+        let hairpins = is_v4 && self.is_pooled(destination);
+        if own && !hairpins {
+            return self.local(now, &transit);
+        }
+        let mut packet = transit.original.clone();
+        if hairpins {
+            return self.hairpin(now, transit, packet);
+        }
+        let egress = match self.next_hop(now, &transit, &packet) {
+            Ok(egress) => egress,
+            Err(outcome) => return outcome,
+        };
+        if !self.config.firewall_outside {
+            if let Some(outcome) = self.filter(now, transit.ingress, Some(egress), &mut packet) {
+                return outcome;
+            }
+        }
+        let crosses = self.config.interfaces[transit.ingress].side == Side::Inside
+            && self.config.interfaces[egress].side == Side::Outside;
+        if is_v4
+            && crosses
+            && let Some(nat) = &mut self.nat
+        {
+            match nat.process(now, Side::Inside, &mut packet) {
+                nat::Verdict::Forward { hairpin: false } => {}
+                nat::Verdict::Forward { hairpin: true } => {
+                    let egress = transit.ingress;
+                    return self.send(now, egress, packet, transit.largest_fragment);
+                }
+                nat::Verdict::Drop(reason) => return Outcome::Dropped(Cause::Nat(reason)),
+                nat::Verdict::Held => return Outcome::Held,
+                nat::Verdict::Local => return self.local(now, &transit),
+            }
+        }
+        if self.config.firewall_outside
+            && let Some(outcome) = self.filter(now, transit.ingress, Some(egress), &mut packet)
+        {
+            return outcome;
+        }
+        self.send(now, egress, packet, transit.largest_fragment)
+    }
+
+    /// A packet from inside to an address that the translator has outside: to a mapped host, or to the
+    /// gateway itself.
+    fn hairpin(&mut self, now: Instant, transit: Transit, mut packet: PacketBuf) -> Outcome {
+        let Some(nat) = &mut self.nat else {
+            return Outcome::Dropped(Cause::NoService);
+        };
+        match nat.process(now, Side::Inside, &mut packet) {
+            nat::Verdict::Local => self.local(now, &transit),
+            nat::Verdict::Held => Outcome::Held,
+            nat::Verdict::Drop(reason) => Outcome::Dropped(Cause::Nat(reason)),
+            nat::Verdict::Forward { .. } => match self.next_hop(now, &transit, &packet) {
+                Ok(egress) => self.send(now, egress, packet, transit.largest_fragment),
+                Err(outcome) => outcome,
+            },
+        }
+    }
+
+    /// Whether an address is one that the translator shares or forwards.
+    fn is_pooled(&self, address: IpAddr) -> bool {
+        let (Some(nat), IpAddr::V4(address)) = (&self.nat, address) else {
+            return false;
+        };
+        let config = nat.config();
+        config
+            .pools
+            .iter()
+            .flat_map(|pool| &pool.addresses)
+            .any(|range| range.contains(&address))
+            || config.forwards.iter().any(|forward| forward.outside == address)
+            || config.rules.iter().any(|rule| {
+                matches!(rule.action, nat::Action::Static { outside } if outside.contains(address))
+            })
+    }
+
+    /// Step 4: the interface that is next.
+    fn next_hop(
+        &mut self,
+        now: Instant,
+        transit: &Transit,
+        packet: &PacketBuf,
+    ) -> Result<usize, Outcome> {
+        let Ok(ip) = IpPacket::parse(packet.as_slice()) else {
+            return Err(Outcome::Dropped(Cause::Header));
+        };
+        let Some(egress) = self.interface_to(ip.destination()) else {
+            self.error(now, transit, Problem::NoRoute);
+            return Err(Outcome::Refused(Cause::NoRoute));
+        };
+        // RFC 1812 §5.3.1: a packet whose time to live would be zero is not forwarded.
+        if ip.hop_limit() <= 1 {
+            self.error(now, transit, Problem::HopLimit);
+            return Err(Outcome::Refused(Cause::HopLimit));
+        }
+        let mtu = self.config.interfaces[egress].mtu;
+        let length = transit
+            .largest_fragment
+            .unwrap_or_else(|| ip.as_slice().len());
+        let may_be_cut = match &ip {
+            IpPacket::V4(v4) => !v4.dont_fragment() || transit.largest_fragment.is_some(),
+            // RFC 8200 §5: routers do not fragment.
+            IpPacket::V6(_) => false,
+        };
+        if length > mtu && !may_be_cut {
+            self.error(now, transit, Problem::TooBig(mtu));
+            return Err(Outcome::Refused(Cause::TooBig));
+        }
+        Ok(egress)
+    }
+
+    /// Step 5: what the firewall says, unless the packet goes on.
+    fn filter(
+        &mut self,
+        now: Instant,
+        ingress: usize,
+        egress: Option<usize>,
+        packet: &mut PacketBuf,
+    ) -> Option<Outcome> {
+        let firewall = self.firewall.as_mut()?;
+        let id = |interface: usize| self.interface_ids.get(interface).copied().flatten();
+        let address = self.config.interfaces[ingress].addresses.first().copied();
+        let path = Path {
+            ingress: id(ingress),
+            egress: egress.and_then(id),
+            routes: None,
+            address,
+        };
+        match firewall.process(now, &path, packet) {
+            stateful_firewall::Verdict::Accept { .. } => None,
+            stateful_firewall::Verdict::Held => Some(Outcome::Held),
+            stateful_firewall::Verdict::Consumed => Some(Outcome::Local),
+            stateful_firewall::Verdict::Reject(reason) => {
+                Some(Outcome::Refused(Cause::Firewall(Some(reason))))
+            }
+            other => Some(Outcome::Dropped(Cause::Firewall(other.reason()))),
+        }
+    }
+
+    /// A packet for the gateway itself.
+    fn local(&mut self, now: Instant, transit: &Transit) -> Outcome {
+        let mut packet = transit.original.clone();
+        if let Some(outcome) = self.filter(now, transit.ingress, None, &mut packet) {
+            return outcome;
+        }
+        let Some(answer) = local::echo_reply(packet.as_slice()) else {
+            return Outcome::Dropped(Cause::NoService);
+        };
+        let destination = IpPacket::parse(answer.as_slice()).map(|ip| ip.destination());
+        let egress = destination
+            .ok()
+            .and_then(|address| self.interface_to(address));
+        if let Some(egress) = egress {
+            self.push(egress, answer);
+        }
+        Outcome::Local
+    }
+
+    /// Step 7.
+    fn send(
+        &mut self,
+        now: Instant,
+        egress: usize,
+        mut packet: PacketBuf,
+        largest_fragment: Option<usize>,
+    ) -> Outcome {
+        if let Ok(mut ip) = IpPacketMut::parse(packet.as_mut_slice()) {
+            ip.decrement_hop_limit();
+        }
+        let interface = &self.config.interfaces[egress];
+        if self.config.fill_options {
+            let address = interface
+                .addresses
+                .iter()
+                .find_map(|address| match address {
+                    IpAddr::V4(v4) => Some(*v4),
+                    IpAddr::V6(_) => None,
+                });
+            options::fill(
+                packet.as_mut_slice(),
+                address.unwrap_or(Ipv4Addr::UNSPECIFIED),
+                now,
+            );
+        }
+        let mtu = interface.mtu.min(largest_fragment.unwrap_or(usize::MAX));
+        self.next_identification = self.next_identification.wrapping_add(1);
+        for piece in cut(
+            packet,
+            mtu,
+            largest_fragment.is_some(),
+            self.next_identification,
+        ) {
+            self.push(egress, piece);
+        }
+        Outcome::Forwarded(egress)
+    }
+
+    fn push(&mut self, egress: usize, packet: PacketBuf) {
+        if self.queue.len() < self.config.max_transmits {
+            self.queue.push_back((egress, packet));
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// Tells the sender of a packet, quoting it as it came in.
+    fn error(&mut self, now: Instant, transit: &Transit, problem: Problem) {
+        let octets = transit.original.as_slice();
+        let interface = &self.config.interfaces[transit.ingress];
+        let mut out = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
+        let source = |wants_v6: bool| {
+            interface
+                .addresses
+                .iter()
+                .find(|address| address.is_ipv6() == wants_v6)
+        };
+        let is_v6 = matches!(IpPacket::parse(octets), Ok(IpPacket::V6(_)));
+        let arrival = Arrival::UNICAST;
+        let written = match (source(is_v6), problem.messages()) {
+            (Some(IpAddr::V4(source)), (error, _)) => self
+                .errors
+                .ipv4(now, &error, octets, &arrival, *source, &mut out),
+            (Some(IpAddr::V6(source)), (_, error)) => self
+                .errors
+                .ipv6(now, &error, octets, &arrival, *source, &mut out),
+            (None, _) => return,
+        };
+        if written.is_ok() {
+            self.push(transit.ingress, out);
+        }
+    }
+
+    /// Sends what translator and firewall have written or released.
+    fn drain(&mut self, now: Instant) {
+        let mut packet = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
+        let mut pending = Vec::new();
+        if let Some(nat) = &mut self.nat {
+            while let Some(transmit) = nat.poll_transmit(&mut packet) {
+                pending.push((transmit.is_forwarded, packet.clone()));
+            }
+        }
+        if let Some(firewall) = &mut self.firewall {
+            while let Some(transmit) = firewall.poll_transmit(&mut packet) {
+                pending.push((transmit.forwarded, packet.clone()));
+            }
+        }
+        for (is_forwarded, packet) in pending {
+            let destination = IpPacket::parse(packet.as_slice()).map(|ip| ip.destination());
+            let Some(egress) = destination
+                .ok()
+                .and_then(|address| self.interface_to(address))
+            else {
+                continue;
+            };
+            if is_forwarded {
+                self.send(now, egress, packet, None);
+            } else {
+                self.push(egress, packet);
+            }
+        }
+    }
+}
+
+/// What a sender is told.
+#[derive(Clone, Copy)]
+enum Problem {
+    NoRoute,
+    HopLimit,
+    TooBig(usize),
+}
+
+impl Problem {
+    fn messages(self) -> (Icmpv4Repr, Icmpv6Repr) {
+        let unreachable = |code, mtu: usize| Icmpv4Repr::DestinationUnreachable {
+            code,
+            quoted_words: 0,
+            next_hop_mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
+        };
+        match self {
+            Self::NoRoute => (
+                unreachable(icmpv4_code::Unreachable::NETWORK, 0),
+                Icmpv6Repr::DestinationUnreachable {
+                    code: icmpv6_code::Unreachable::NO_ROUTE,
+                    quoted_words: 0,
+                },
+            ),
+            Self::HopLimit => (
+                Icmpv4Repr::TimeExceeded {
+                    code: icmpv4_code::TimeExceeded::TRANSIT,
+                    quoted_words: 0,
+                },
+                Icmpv6Repr::TimeExceeded {
+                    code: icmpv6_code::TimeExceeded::TRANSIT,
+                    quoted_words: 0,
+                },
+            ),
+            Self::TooBig(mtu) => (
+                unreachable(icmpv4_code::Unreachable::FRAGMENTATION_NEEDED, mtu),
+                Icmpv6Repr::PacketTooBig {
+                    mtu: u32::try_from(mtu).unwrap_or(u32::MAX),
+                },
+            ),
+        }
+    }
+}
