@@ -63,7 +63,7 @@ pub enum PcpDiscard {
     Full,
 }
 
-/// A datagram to be sent, from port [`SERVER_PORT`].
+/// A datagram to be sent, from port [`SERVER_PORT`](super::SERVER_PORT).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PcpTransmit {
     /// Where to.

@@ -309,7 +309,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads a request of version 2, which has passed [`check`].
+    /// Reads a request of version 2, which has passed `check`.
     ///
     /// # Errors
     ///
