@@ -1,4 +1,5 @@
-//! Application layer gateways: what they change, what they open, and what they do not fall for.
+//! Application layer gateways (N10, attack 7): what they change, what they open, and what they do not
+//! fall for.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! RFC 6887: requests and responses, and what they do to the translator.
+//! RFC 6887 (N28): requests and responses, and what they do to the translator.
 
 use crate::support::*;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,4 +1,4 @@
-//! RFC 6146: bindings and sessions, filtering, hairpinning, errors, fragments, limits.
+//! RFC 6146 (N34): bindings and sessions, filtering, hairpinning, errors, fragments, limits.
 
 use crate::support::*;
 use core::net::{Ipv4Addr, Ipv6Addr};

@@ -1,4 +1,4 @@
-//! RFC 6296: the example of the text, the words that take up the difference, whole packets.
+//! RFC 6296 (N35): the example of the text, the words that take up the difference, whole packets.
 
 use crate::support::*;
 use core::net::Ipv6Addr;
