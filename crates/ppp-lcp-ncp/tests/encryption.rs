@@ -579,21 +579,31 @@ mod over_a_link {
     fn packets_in_packets_and_protocols_that_are_rejected() {
         let ecp = Some(config(false, true, true));
         let mut pair = Pair::started([ecp.clone(), ecp], None);
-        pair.line.clear();
-        // The peer's own encryptor is not at hand: a third end with the same key and nonce is not either.
-        // What can be sent is what an authentic peer would, of a protocol that is not known.
-        let mut packet = PacketBuf::from(&b"secret"[..]);
-        let sent = pair.ends[0].encapsulate(pair.now, PppProtocol(0x4021), &mut packet);
-        assert!(sent.is_err());
-        // A loss costs one more, and no link.
-        let packets: Vec<_> = (0..3).map(|_| pair.encapsulate(0, b"E datagram")).collect();
-        assert_eq!(pair.receive(1, &packets[1]), Ok(None));
+        // A sender that has the key, and joins the chain with its second packet.
+        let (mut sender, _) = chain(EcpMethod::DeseBis);
+        let mut send = |pair: &mut Pair, plain: &[u8]| {
+            let packet = [&[0x53][..], &encrypt(&mut sender, plain)].concat();
+            pair.receive(1, &packet)
+        };
+        assert_eq!(send(&mut pair, b"\0\x21E lost"), Ok(None));
         assert_eq!(
-            pair.receive(1, &packets[2]),
-            Ok(Some(b"E datagram".to_vec()))
+            send(&mut pair, b"\0\x21E good"),
+            Ok(Some(b"E good".to_vec()))
         );
         assert_eq!(pair.ends[1].ecp().unwrap().stats().lost, 1);
+        // Nothing is put into a packet twice, and LCP, ECP and authentication are never encrypted.
+        for protocol in [0x0053u16, 0x8053, 0xc021, 0xc223] {
+            let inner = [&protocol.to_be_bytes()[..], &[5, 1, 0, 4]].concat();
+            assert_eq!(send(&mut pair, &inner), Ok(None));
+        }
+        assert_eq!(pair.ends[1].stats().wrong_phase, 4);
         assert_eq!(pair.ends[1].phase(), Phase::Network);
+        // LCP speaks in clear: what came encrypted is not quoted.
+        assert_eq!(send(&mut pair, b"\x40\x21secret"), Ok(None));
+        let mut sent = PacketBuf::new();
+        assert!(pair.ends[1].poll_transmit(&mut sent).is_some());
+        assert_eq!(sent.as_slice()[..3], [0xc0, 0x21, 8]);
+        assert_eq!(sent.as_slice()[4..], [0, 6, 0x40, 0x21]);
     }
 
     // A concentrator knows the key when it knows who calls.
