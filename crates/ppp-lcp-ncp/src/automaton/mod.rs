@@ -5,11 +5,14 @@
 //! the options of a [`Negotiation`], which says what is asked for and what is accepted.
 
 mod endpoint;
+mod event;
 mod negotiation;
+mod receive;
 mod step;
 
-pub use endpoint::{
-    Discard, Endpoint, EndpointConfig, EndpointConfigError, EndpointStats, LayerEvent, Received,
+pub use endpoint::Endpoint;
+pub use event::{
+    Discard, EndpointConfig, EndpointConfigError, EndpointStats, LayerEvent, Received,
 };
 pub use negotiation::{Judgement, Negotiation, Offer};
 pub use step::{Actions, Event, State, step};
