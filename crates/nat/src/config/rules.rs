@@ -222,11 +222,11 @@ impl PortClasses {
 /// A service inside that is reached from outside (port forwarding, destination NAT).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forward {
-    /// The protocol; `None` for all, and then all ports.
+    /// The protocol; `None` for all, those without ports among them.
     pub protocol: Option<IpProtocol>,
     /// The outside address.
     pub outside: Ipv4Addr,
-    /// The outside ports.
+    /// The outside ports, for protocols that have them.
     pub ports: RangeInclusive<u16>,
     /// From where.
     pub source: Ipv4Prefix,

@@ -63,7 +63,8 @@ impl Nat {
             .iter()
             .find(|forward| forward_claims(forward, protocol, outside, source));
         if let Some(forward) = forward {
-            return Some(Destination::open(self.target(forward, outside, source)?));
+            let target = self.target(forward, protocol, outside, source)?;
+            return Some(Destination::open(target));
         }
         // The destination port of an ICMP request is no identifier, and answers open no session.
         if let Some(kind) = PortKind::of(protocol)
@@ -107,7 +108,13 @@ impl Nat {
     }
 
     /// The server that a client of a forward gets.
-    fn target(&self, forward: &Forward, outside: Endpoint, source: Ipv4Addr) -> Option<Endpoint> {
+    fn target(
+        &self,
+        forward: &Forward,
+        protocol: IpProtocol,
+        outside: Endpoint,
+        source: Ipv4Addr,
+    ) -> Option<Endpoint> {
         let weights = forward
             .targets
             .iter()
@@ -121,8 +128,11 @@ impl Nat {
             place < passed
         })?;
         let port = match target.first_port {
-            Some(first) => first.checked_add(outside.port - forward.ports.start())?,
-            None => outside.port,
+            Some(first) if protocol.has_ports() => {
+                let offset = outside.port.checked_sub(*forward.ports.start())?;
+                first.checked_add(offset)?
+            }
+            _ => outside.port,
         };
         Some(Endpoint::new(target.address, port))
     }
@@ -220,8 +230,6 @@ fn forward_claims(
 ) -> bool {
     forward.outside == outside.address
         && forward.source.contains(source)
-        && match forward.protocol {
-            Some(only) => only == protocol && forward.ports.contains(&outside.port),
-            None => !protocol.has_ports() || forward.ports.contains(&outside.port),
-        }
+        && forward.protocol.is_none_or(|only| only == protocol)
+        && (!protocol.has_ports() || forward.ports.contains(&outside.port))
 }

@@ -523,7 +523,7 @@ impl PoolState {
 
     /// Takes all addresses to have ports again, once ports that rested may be free.
     fn reopen(&mut self, now: Instant, every: core::time::Duration) {
-        if now - self.reopened >= every {
+        if !every.is_zero() && now - self.reopened >= every {
             self.reopened = now;
             self.open.clear();
         }

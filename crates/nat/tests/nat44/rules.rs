@@ -808,3 +808,72 @@ fn packets_for_the_router_are_left_to_it() {
     let header = Ipv4Repr::new(A, SERVER, IpProtocol::UDP);
     assert_eq!(header.header_len(), 20);
 }
+
+/// A forward of everything takes protocols without ports along, whatever its port range.
+#[test]
+fn a_whole_address_is_forwarded() {
+    let mut config = config(Profile::Rfc);
+    config.learn_tunnels = false;
+    config.forwards.push(Forward {
+        protocol: None,
+        outside: [192, 0, 2, 77].into(),
+        ports: 1_000..=1_999,
+        source: "0.0.0.0/0".parse().unwrap(),
+        targets: vec![Target::new(B, 5_000)],
+    });
+    let mut nat = nat(config);
+    let address = Ipv4Addr::new(192, 0, 2, 77);
+    let seen = pass(
+        &mut nat,
+        at(0),
+        Outside,
+        udp(end(OTHER, 9), end(address, 1_234)),
+    );
+    assert_eq!(seen.to, end(B, 5_234));
+    for protocol in [IpProtocol::ESP, IpProtocol::GRE, IpProtocol(253)] {
+        let packet = portless(OTHER, address, protocol, &[0; 16]);
+        assert_eq!(*pass(&mut nat, at(0), Outside, packet).to.ip(), B);
+    }
+    assert_eq!(
+        *pass(&mut nat, at(0), Outside, echo(OTHER, address, 5))
+            .to
+            .ip(),
+        B
+    );
+    let other = udp(end(OTHER, 9), end(address, 2_000));
+    assert_eq!(
+        drop_of(&mut nat, at(0), Outside, other),
+        DropReason::NoMapping
+    );
+}
+
+/// A pool of many addresses without quarantine is used up to the last port of the last address.
+#[test]
+fn a_large_pool_is_used_up_and_given_back() {
+    let mut config = config(Profile::Rfc);
+    config.max_sessions = 3_000;
+    config.quarantine = core::time::Duration::ZERO;
+    config.pools = vec![Pool {
+        ports: 2_000..=2_009,
+        pooling: nat::Pooling::Arbitrary,
+        ..Pool::of_prefix("192.0.2.0/24".parse().unwrap())
+    }];
+    let mut nat = nat(config);
+    for round in 0..2u64 {
+        let now = at(round * 1_000);
+        let mut seen = HashSet::new();
+        for n in 0..2_560u16 {
+            let host = Ipv4Addr::from_bits(0x0a01_0000 + u32::from(n / 40));
+            let outside = map(&mut nat, now, end(host, 5_000 + n % 40), end(SERVER, 53));
+            assert!(seen.insert(outside));
+        }
+        let more = udp(end(A, 5_000), end(SERVER, 53));
+        assert_eq!(drop_of(&mut nat, now, Inside, more), DropReason::NoPort);
+        run_until(&mut nat, at(round * 1_000 + 400));
+        for _ in 0..5 {
+            nat.handle_timeout(at(round * 1_000 + 500));
+        }
+        run_until(&mut nat, at(round * 1_000 + 600));
+        assert_eq!(nat.mapping_count(), 0);
+    }
+}
