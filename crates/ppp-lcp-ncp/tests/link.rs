@@ -625,6 +625,42 @@ mod networks {
     }
 }
 
+mod messages {
+    use super::*;
+
+    #[test]
+    fn the_peer_is_told_what_we_are_and_how_long_there_is() {
+        let config = LinkConfig {
+            session_timeout: Some(100 * SECOND),
+            ..config(1)
+        };
+        let mut pair = Pair::opened(config, super::config(2));
+        pair.run(30 * SECOND);
+        let left = pair.ends[0].time_remaining(pair.now);
+        assert_eq!(left, Some(70 * SECOND));
+        assert_eq!(pair.ends[1].time_remaining(pair.now), None);
+        assert!(pair.ends[0].send_identification(b"test 1.0"));
+        assert!(pair.ends[0].send_time_remaining(left));
+        assert!(pair.ends[0].send_time_remaining(None));
+        assert!(pair.ends[0].send_discard_request(&[7; 100]));
+        pair.settle();
+        let expected = [
+            LinkEvent::PeerIdentification(b"test 1.0".to_vec()),
+            LinkEvent::TimeRemaining(left),
+            LinkEvent::TimeRemaining(None),
+        ];
+        assert_eq!(pair.events[1], expected);
+        assert_eq!(pair.ends[1].lcp().stats().discard_requests, 1);
+        // A line that is down carries none of them.
+        pair.ends[0].lower_down(pair.now);
+        let end = &mut pair.ends[0];
+        assert!(!end.send_identification(b"x") && !end.send_time_remaining(None));
+        assert!(
+            !end.send_discard_request(&[]) && end.poll_transmit(&mut PacketBuf::new()).is_none()
+        );
+    }
+}
+
 mod timers {
     use super::*;
 

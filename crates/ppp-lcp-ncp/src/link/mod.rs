@@ -17,6 +17,7 @@ mod data;
 mod demand;
 mod event;
 mod machine;
+mod messages;
 mod network;
 mod protection;
 mod quality;
