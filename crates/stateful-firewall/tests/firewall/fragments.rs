@@ -130,6 +130,12 @@ fn overlapping_fragments_are_given_up_and_stay_so() {
         );
     }
     assert!(bench.transmitted().is_empty());
+    // Later the same identification is another packet's, and nothing of the first one is left.
+    bench.wait(31);
+    assert_eq!(bench.out(&fragments[0]), Verdict::Held);
+    assert_eq!(bench.out(&fragments[1]), Verdict::Held);
+    assert!(bench.out(&fragments[2]).is_accept());
+    assert_eq!(bench.transmitted().len(), 2);
 }
 
 #[test]

@@ -171,6 +171,9 @@ fn a_cookie_is_good_for_its_client_and_for_a_while() {
     }
     assert_eq!(bench.sessions(), 0);
     bench.wait(130);
+    // Others are given cookies all the time.
+    let other = tcp(end("198.51.100.8:9"), end(SERVER), SYN, 1, 0).build();
+    assert_eq!(bench.pass(OUTSIDE, DMZ, &other), Verdict::Consumed);
     let late = tcp(end(CLIENT), end(SERVER), ACK, 1_001, cookie + 1).build();
     assert!(matches!(bench.pass(OUTSIDE, DMZ, &late), Verdict::Drop(_)));
 }
