@@ -92,14 +92,20 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Measures the groups in the way that the arguments of the program ask for.
-pub fn run(groups: Vec<Group<'_>>) {
+/// Whether `--ratios` measures a group of this name: for groups that take long to make.
+pub fn is_wanted(name: &str) -> bool {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if arguments.iter().any(|argument| argument == "--ratios") {
-        let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
-        let wanted = |group: &Group<'_>| filter.is_none_or(|word| group.name.contains(word));
+    let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
+    let ratios = arguments.iter().any(|argument| argument == "--ratios");
+    !ratios || filter.is_none_or(|word| name.contains(word))
+}
+
+/// Measures the groups in the way that the arguments of the program ask for. Each is made when its turn has come.
+pub fn run<'a>(groups: impl IntoIterator<Item = Group<'a>>) {
+    let ratios = env::args().any(|argument| argument == "--ratios");
+    if ratios {
         report::print_machine();
-        for mut group in groups.into_iter().filter(wanted) {
+        for mut group in groups.into_iter().filter(|group| is_wanted(&group.name)) {
             let samples = take_turns(&mut group);
             report::print_group(&group, &samples);
         }
