@@ -111,5 +111,5 @@ fn lookups(entries: u32) -> Group<'static> {
 }
 
 fn main() {
-    run([1, 1_024, 65_536].map(lookups).into());
+    run([1, 1_024, 65_536].map(lookups));
 }
