@@ -199,8 +199,11 @@ pub struct Icmp {
     /// Whether the IP header checksum of a quoted packet must be right.
     // RFC 5508 §4.1 SHOULD (req-3-a): the embedded IP packet's checksum is verified.
     pub check_quoted_checksum: bool,
-    /// Whether source quench and redirect messages are translated, as other errors are.
+    /// Whether source quench messages are translated, as other errors are.
     pub pass_quench: bool,
+    /// "Fragmentation needed" that reports a smaller MTU than this, in octets, is dropped: forged ones
+    /// make a sender cut its packets to bits. 0, which routers older than RFC 1191 report, passes.
+    pub min_reported_mtu: u16,
 }
 
 /// What becomes of a TCP SYN from outside that nothing permits.

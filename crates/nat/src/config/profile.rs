@@ -77,6 +77,8 @@ impl Profile {
                 check_quoted_sequence: true,
                 check_quoted_checksum: true,
                 pass_quench: false,
+                // RFC 791 §3.2: every link carries 68 octets.
+                min_reported_mtu: 68,
             },
             unsolicited_syn: UnsolicitedSyn::Answer { max_noted: 1_024 },
             rewrite_identification: true,
@@ -107,6 +109,7 @@ impl Profile {
                     check_quoted_sequence: false,
                     check_quoted_checksum: false,
                     pass_quench: true,
+                    min_reported_mtu: 0,
                     ..common.icmp
                 },
                 unsolicited_syn: UnsolicitedSyn::Drop,

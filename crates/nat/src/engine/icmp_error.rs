@@ -106,6 +106,10 @@ impl Nat {
         if ip.destination() != from.destination() {
             return Err(DropReason::IcmpForged);
         }
+        let least = u32::from(self.config.icmp.min_reported_mtu);
+        if error.mtu().is_some_and(|mtu| mtu != 0 && mtu < least) {
+            return Err(DropReason::IcmpForged);
+        }
         if self.config.icmp.check_quoted_checksum && !quoted_checksum_is_right(quoted) {
             return Err(DropReason::IcmpForged);
         }

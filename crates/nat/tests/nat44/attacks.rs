@@ -235,6 +235,17 @@ fn c5_forged_errors() {
             icmp(OTHER, EXTERNAL, repr, &quote[..octets]),
         );
     }
+    // A link that carries less than any link does.
+    let tiny = Icmpv4Repr::DestinationUnreachable {
+        code: icmpv4_code::Unreachable::FRAGMENTATION_NEEDED,
+        quoted_words: 0,
+        next_hop_mtu: 67,
+    };
+    refused(
+        DropReason::IcmpForged,
+        Outside,
+        icmp(OTHER, EXTERNAL, tiny, &quote),
+    );
     assert_eq!(nat.stats().icmp_errors, 0);
     // And the genuine one passes.
     pass_packet(
