@@ -297,7 +297,7 @@ fn new_sessions() -> Group<'static> {
         let mut buffer = PacketBuf::new();
         let mut open = move || {
             for _ in 0..PASS {
-                now = now + step;
+                now += step;
                 n = (n + 1) % (4 * LIVE);
                 if nat.poll_timeout().is_some_and(|at| at <= now) {
                     nat.handle_timeout(now);
@@ -319,7 +319,7 @@ fn new_sessions() -> Group<'static> {
         let mut buffer = PacketBuf::new();
         move || {
             for _ in 0..PASS {
-                now = now + step;
+                now += step;
                 n = (n + 1) % (4 * LIVE);
                 if table.poll_timeout().is_some_and(|at| at <= now) {
                     table.handle_timeout(now);

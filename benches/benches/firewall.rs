@@ -1,0 +1,391 @@
+//! A stateful firewall: packets of sessions that are there, rules, sessions that come, and packets that are refused.
+//!
+//! No other firewall is to be had as a crate. Beside ours stand the bare table, which finds the session of the same packet
+//! and puts its deadline off, and rules asked one by one. TCP segments of 64 octets are copied into the buffer that is
+//! looked at, with all items.
+//!
+//! The environment variable `FLOW_BENCH=quick` leaves out the tables of a hundred thousand sessions and more.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a bench may fail loudly"
+)]
+
+extern crate alloc;
+
+use alloc::rc::Rc;
+use core::fmt::Write as _;
+use core::hint::black_box;
+use core::net::Ipv4Addr;
+use core::time::Duration;
+use flow_table::{Config, FlowTable, Ipv4FlowKey, Match, NewFlow};
+use internetwork_benches::{Group, is_wanted, run};
+use packet_buffer::wire::{IpProtocol, Ipv4Repr, PseudoHeader, TcpFlags, TcpRepr};
+use packet_buffer::{Instant, PacketBuf, RandomSource};
+use stateful_firewall::{Firewall, FirewallConfig, Path, Verdict, language};
+
+const BATCH: usize = 32;
+const PASS: usize = 1_024;
+const MAX_PACKETS: usize = 1 << 20;
+const NOW: Instant = Instant::from_secs(1);
+/// Octets of a segment with 24 of data.
+const PACKET: usize = 64;
+
+/// SplitMix64: small, fast, the same numbers in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        ((u128::from(self.next()) * bound as u128) >> 64) as usize
+    }
+}
+
+impl RandomSource for Random {
+    fn fill(&mut self, dest: &mut [u8]) {
+        for chunk in dest.chunks_mut(8) {
+            let octets = self.next().to_ne_bytes();
+            chunk.copy_from_slice(&octets[..chunk.len()]);
+        }
+    }
+}
+
+const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 10);
+/// Sessions of a host.
+const SESSIONS_A_HOST: usize = 60_000;
+
+fn client(n: usize) -> (Ipv4Addr, u16) {
+    let host = 0x0a00_0002 + (n / SESSIONS_A_HOST) as u32;
+    (
+        Ipv4Addr::from_bits(host),
+        1_024 + (n % SESSIONS_A_HOST) as u16,
+    )
+}
+
+/// A segment of session `n`, from the client or the server.
+fn segment(
+    n: usize,
+    from_client: bool,
+    flags: TcpFlags,
+    numbers: (u32, u32),
+    data: usize,
+) -> PacketBuf {
+    let mut packet = PacketBuf::from_slice(PacketBuf::DEFAULT_HEADROOM, &[0xa5; 64][..data]);
+    let (client, server) = (client(n), (SERVER, 443));
+    let (from, to) = if from_client {
+        (client, server)
+    } else {
+        (server, client)
+    };
+    let addresses = PseudoHeader::V4 {
+        source: from.0,
+        destination: to.0,
+    };
+    let header = TcpRepr {
+        source_port: from.1,
+        destination_port: to.1,
+        sequence_number: numbers.0,
+        acknowledgment_number: numbers.1,
+        flags,
+        window: 65_000,
+        ..TcpRepr::default()
+    };
+    header.emit(&mut packet, &addresses).unwrap();
+    Ipv4Repr::new(from.0, to.0, IpProtocol::TCP)
+        .emit(&mut packet)
+        .unwrap();
+    packet
+}
+
+fn data(n: usize) -> PacketBuf {
+    segment(
+        n,
+        true,
+        TcpFlags::ACK | TcpFlags::PSH,
+        (101, 501),
+        PACKET - 40,
+    )
+}
+
+fn syn(n: usize) -> PacketBuf {
+    segment(n, true, TcpFlags::SYN, (100, 0), 0)
+}
+
+fn key(octets: &[u8]) -> Ipv4FlowKey {
+    let address = |at: usize| Ipv4Addr::from(*octets[at..].first_chunk::<4>().unwrap());
+    let port = |at: usize| u16::from_be_bytes(*octets[at..].first_chunk::<2>().unwrap());
+    Ipv4FlowKey::new((address(12), port(20)), (address(16), port(22)), 6, 0)
+}
+
+/// Segments of random sessions, one behind the other.
+struct Packets {
+    octets: Rc<[u8]>,
+    at: usize,
+}
+
+impl Packets {
+    fn new(sessions: usize) -> Self {
+        let mut random = Random(3);
+        let count = MAX_PACKETS.min(sessions * 16).max(PASS);
+        let octets = (0..count).flat_map(|_| data(random.below(sessions)).as_slice().to_vec());
+        Self {
+            octets: octets.collect(),
+            at: 0,
+        }
+    }
+
+    fn clone_from_start(&self) -> Self {
+        Self {
+            octets: Rc::clone(&self.octets),
+            at: 0,
+        }
+    }
+
+    fn next(&mut self) -> &[u8] {
+        let at = self.at;
+        self.at = (at + PACKET) % self.octets.len();
+        &self.octets[at..at + PACKET]
+    }
+}
+
+fn load(buffer: &mut PacketBuf, octets: &[u8]) {
+    buffer.reset(PacketBuf::DEFAULT_HEADROOM);
+    buffer.append_slice(octets);
+}
+
+/// Two zones, and `rules` rules from inside to outside of which none matches, before one that lets HTTPS through.
+fn policy(rules: usize) -> String {
+    let mut text = String::from(
+        "zone inside level 100\nzone outside level 0\ninterface lan0 zone inside\ninterface wan0 zone outside\n\
+         rules from inside to outside {\n",
+    );
+    let mut random = Random(9);
+    for _ in 0..rules {
+        let address = Ipv4Addr::from_bits(0xc000_0000 | random.next() as u32 >> 4);
+        let length = [16, 20, 24, 28, 32][random.below(5)];
+        let port = 1_024 + random.below(30_000);
+        let protocol = ["tcp", "udp"][random.below(2)];
+        let network = packet_buffer::wire::Ipv4Prefix::new(address, length).unwrap();
+        writeln!(text, "drop {protocol} to {network} port {port}").unwrap();
+    }
+    text.push_str("accept tcp port 443\n}\nrules from outside to inside {\ndrop\n}\n");
+    text
+}
+
+fn firewall(sessions: usize, rules: usize) -> Firewall {
+    let mut config = FirewallConfig::new(sessions);
+    config.half_open.most = sessions;
+    config.half_open.adaptive_from = sessions;
+    config.events = 0;
+    let policy = language::compile(&policy(rules)).unwrap();
+    Firewall::new(config, policy, Box::new(Random(1))).unwrap()
+}
+
+fn way(firewall: &Firewall, outward: bool) -> Path<'static> {
+    let [lan, wan] = ["lan0", "wan0"].map(|name| firewall.interface(name).unwrap());
+    if outward {
+        Path::new(lan, wan)
+    } else {
+        Path::new(wan, lan)
+    }
+}
+
+/// With so many established sessions.
+fn filled(sessions: usize) -> Firewall {
+    let mut firewall = firewall(sessions + sessions / 8 + 64, 3);
+    let (out, back) = (way(&firewall, true), way(&firewall, false));
+    let ack = TcpFlags::ACK;
+    for n in 0..sessions {
+        for (path, mut packet) in [
+            (&out, syn(n)),
+            (&back, segment(n, false, TcpFlags::SYN | ack, (500, 101), 0)),
+            (&out, segment(n, true, ack, (101, 501), 0)),
+        ] {
+            let verdict = firewall.process(NOW, path, &mut packet);
+            assert!(verdict.is_accept(), "{n}: {verdict:?}");
+        }
+    }
+    firewall
+}
+
+fn table(sessions: usize) -> FlowTable<Ipv4FlowKey, [u8; 48]> {
+    let capacity = sessions + sessions / 8 + 64;
+    let mut table = FlowTable::new(Config::new(capacity), &mut Random(2)).unwrap();
+    for n in 0..sessions {
+        let original = key(data(n).as_slice());
+        let new = NewFlow {
+            original,
+            reply: original.reversed(),
+            deadline: NOW + Duration::from_secs(300),
+            class: 0,
+            value: [0; 48],
+        };
+        table.insert(NOW, new).unwrap();
+    }
+    table
+}
+
+fn one_by_one(sessions: usize) -> Option<Group<'static>> {
+    let name = format!("firewall, {sessions} TCP sessions, packets one by one");
+    if !is_wanted(&name) {
+        return None;
+    }
+    let packets = Packets::new(sessions);
+    let ours = {
+        let (mut firewall, mut packets) = (filled(sessions), packets.clone_from_start());
+        let path = way(&firewall, true);
+        let mut buffer = PacketBuf::new();
+        move || {
+            for _ in 0..PASS {
+                load(&mut buffer, packets.next());
+                let _ = black_box(firewall.process(NOW, &path, &mut buffer));
+            }
+        }
+    };
+    let bare = {
+        let (mut table, mut packets) = (table(sessions), packets);
+        let mut buffer = PacketBuf::new();
+        move || {
+            for _ in 0..PASS {
+                load(&mut buffer, packets.next());
+                let (_, mut flow) = table.lookup(NOW, &key(buffer.as_slice())).unwrap();
+                flow.set_deadline(NOW + Duration::from_secs(300));
+            }
+        }
+    };
+    let group = Group::new(name, PASS as u32)
+        .item("ours", ours)
+        .item("bare table", bare);
+    Some(match sessions {
+        1_000 => group.at_most_nanoseconds(80.0),
+        _ => group,
+    })
+}
+
+fn in_batches(sessions: usize) -> Option<Group<'static>> {
+    let name = format!("firewall, {sessions} TCP sessions, batches of 32");
+    if !is_wanted(&name) {
+        return None;
+    }
+    let packets = Packets::new(sessions);
+    let ours = {
+        let (mut firewall, mut packets) = (filled(sessions), packets.clone_from_start());
+        let paths = [way(&firewall, true); BATCH];
+        let mut buffers = vec![PacketBuf::new(); BATCH];
+        let mut verdicts: Vec<Verdict> = buffers
+            .iter_mut()
+            .map(|buffer| {
+                load(buffer, packets.next());
+                firewall.process(NOW, &paths[0], buffer)
+            })
+            .collect();
+        move || {
+            for _ in 0..PASS / BATCH {
+                for buffer in &mut buffers {
+                    load(buffer, packets.next());
+                }
+                firewall.process_batch(NOW, &paths, &mut buffers, &mut verdicts);
+                black_box(&verdicts);
+            }
+        }
+    };
+    let bare = {
+        let (mut table, mut packets) = (table(sessions), packets);
+        let mut buffers = vec![PacketBuf::new(); BATCH];
+        let mut matches: [Option<Match>; BATCH] = [None; BATCH];
+        move || {
+            for _ in 0..PASS / BATCH {
+                let keys: [Ipv4FlowKey; BATCH] = core::array::from_fn(|n| {
+                    load(&mut buffers[n], packets.next());
+                    key(buffers[n].as_slice())
+                });
+                table.lookup_batch(NOW, &keys, &mut matches);
+                for found in &matches {
+                    let mut flow = table.get_mut(found.unwrap().id).unwrap();
+                    flow.set_deadline(NOW + Duration::from_secs(300));
+                }
+            }
+        }
+    };
+    let group = Group::new(name, PASS as u32)
+        .item("ours", ours)
+        .item("bare table", bare);
+    Some(match sessions {
+        1_000_000 => group.at_most_nanoseconds(100.0),
+        _ => group,
+    })
+}
+
+const RULES: &str = "firewall, a session that 10,000 rules are asked about";
+const FLOOD: &str = "firewall, SYNs that a rule drops";
+
+/// The first packet of a session, and its end by a reset, with more and more rules.
+fn rules() -> Group<'static> {
+    let opening = |rules: usize| {
+        let mut firewall = firewall(4_096, rules);
+        let path = way(&firewall, true);
+        let syns: Vec<PacketBuf> = (0..512).map(syn).collect();
+        let back = way(&firewall, false);
+        let resets: Vec<PacketBuf> = (0..512)
+            .map(|n| segment(n, false, TcpFlags::RST | TcpFlags::ACK, (0, 101), 0))
+            .collect();
+        let mut buffer = PacketBuf::new();
+        move || {
+            for (syn, reset) in syns.iter().zip(&resets) {
+                load(&mut buffer, syn.as_slice());
+                let verdict = firewall.process(NOW, &path, &mut buffer);
+                assert!(verdict.is_accept(), "{verdict:?}");
+                load(&mut buffer, reset.as_slice());
+                let _ = black_box(firewall.process(NOW, &back, &mut buffer));
+            }
+        }
+    };
+    Group::new(RULES, 512)
+        .item("10,000 rules", opening(10_000))
+        .item("1,000 rules", opening(1_000))
+        .item("100 rules", opening(100))
+        .item("10 rules", opening(10))
+        .at_most(3.0, "100 rules")
+}
+
+/// A flood from outside: no session is made.
+fn flood() -> Group<'static> {
+    let mut firewall = firewall(4_096, 100);
+    let path = way(&firewall, false);
+    let packets: Vec<PacketBuf> = (0..PASS)
+        .map(|n| segment(n, false, TcpFlags::SYN, (n as u32, 0), 0))
+        .collect();
+    let mut buffer = PacketBuf::new();
+    Group::new(FLOOD, PASS as u32).item("ours", move || {
+        for packet in &packets {
+            load(&mut buffer, packet.as_slice());
+            let verdict = firewall.process(NOW, &path, &mut buffer);
+            assert!(!verdict.is_accept(), "{verdict:?}");
+        }
+        assert_eq!(firewall.sessions(), (0, 0));
+    })
+}
+
+fn main() {
+    let quick = std::env::var("FLOW_BENCH").is_ok_and(|it| it == "quick");
+    let counts = [1, 1_000, 100_000, 1_000_000, 4_000_000];
+    let counts = counts.into_iter().filter(move |it| !quick || *it < 100_000);
+    let established = counts.flat_map(|it| [one_by_one(it), in_batches(it)]);
+    let others = [RULES, FLOOD].into_iter().map(|name| {
+        is_wanted(name).then(|| match name {
+            RULES => rules(),
+            _ => flood(),
+        })
+    });
+    run(others.chain(established).flatten());
+}
