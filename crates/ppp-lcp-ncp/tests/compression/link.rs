@@ -198,7 +198,7 @@ fn mppe_of_each_strength_and_mode() {
             assert_eq!(pair.methods(0), Some((method, method)));
             assert_eq!(pair.methods(1), Some((method, method)));
             // Past the end of the counts.
-            let wraps = strength == MppeStrength::Bits56;
+            let wraps = strength == MppeStrength::Bits56 && mode != MppeMode::Stateful;
             for number in 0..if wraps { 4200 } else { 520 } {
                 let datagram = text(number);
                 let from = number % 2;
@@ -570,7 +570,7 @@ fn over_a_line_that_loses() {
         stateful(MppeMode::StatefulRekeyed),
     ];
     for ccp in all {
-        for seed in 0..4 {
+        for seed in 0..2 {
             let mut pair = authenticated([ccp.clone(), ccp.clone()]);
             assert!(pair.is_open());
             let mut random = SeededRandom::new(seed);

@@ -243,8 +243,8 @@ fn forged_packets_do_not_move_the_keys() {
 #[test]
 fn stateful_packets_that_are_lost() {
     for mode in [MppeMode::Stateful, MppeMode::StatefulRekeyed] {
-        for lost in [1, 3, 255, 256, 257, 1500] {
-            for start in [0, 1, 254, 255, 256] {
+        for lost in [1, 255, 257, 1500] {
+            for start in [0, 254, 255] {
                 let (mut sender, mut receiver) = ends(MppeStrength::Bits56, mode);
                 for number in 0..start {
                     let packet = encrypt(&mut sender, number);
