@@ -178,7 +178,12 @@ fn selective_acknowledgments_count_as_the_sender_does() {
     let text = b"PORT 10,0,0,10,200,1\r\n";
     let longer = control.send(&mut nat, 0, text).unwrap().len() as u32 - text.len() as u32;
     assert!(longer > 0);
-    // The server has something behind a gap of ten octets.
+    // The server has something behind a gap of ten octets that were lost.
+    let (own, other) = control.ends_of(0);
+    let (sent, acknowledged) = control.numbers(0);
+    let numbers = (sent + 10, acknowledged);
+    let later = segment(own, other, TcpFlags::ACK, numbers, &[], &[b'x'; 20]);
+    through(&mut nat, Side::Inside, later).unwrap();
     let (server, client) = control.ends_of(1);
     let (next, expected) = control.numbers(1);
     let (left, right) = (expected + 10, expected + 30);
