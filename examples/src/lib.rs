@@ -11,6 +11,7 @@
 //! | [`gateway`] | a router around the translator and the firewall |
 //! | [`live_host`] | a dual-stack host for a live link, with UDP echo and pings of its own |
 //! | [`lab`] | network namespaces and tools of Linux, for the interop tests |
+//! | [`nat_router`] | a live router that translates addresses |
 //! | [`pppd`] | a live end of a PPP link |
 //! | [`packet_oracle`] | the gateway behind a line protocol, and recorded packets held against it |
 //! | [`probe_net`] | sockets for `ping` and `traceroute`, and a simulated path |
@@ -28,6 +29,7 @@ pub mod echo_host;
 pub mod gateway;
 pub mod lab;
 pub mod live_host;
+pub mod nat_router;
 pub mod packet_oracle;
 pub mod pppd;
 pub mod probe_net;

@@ -1,0 +1,205 @@
+//! The router without its devices.
+
+use super::{INSIDE, OUTSIDE};
+use crate::gateway::{Gateway, Outcome};
+use alloc::collections::VecDeque;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use nat::pcp::{PcpEvent, PcpServer, PcpStats, SERVER_PORT};
+use nat::{Instant, Nat, NatEvent, PacketBuf};
+use packet_buffer::wire::{IpProtocol, Ipv4Packet, Ipv4Repr, UdpDatagram, UdpRepr};
+
+/// Notes that wait to be read; when there are more, the oldest is dropped.
+const MAX_NOTES: usize = 4_096;
+
+/// What a router tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Note {
+    /// The translator's.
+    Nat(NatEvent),
+    /// The PCP server's.
+    Pcp(PcpEvent),
+}
+
+/// Packets that were handed in, by what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Sent on.
+    pub forwarded: u64,
+    /// For the router.
+    pub local: u64,
+    /// Fragments that waited.
+    pub held: u64,
+    /// Dropped, and the sender told.
+    pub refused: u64,
+    /// Dropped.
+    pub dropped: u64,
+}
+
+/// A gateway with a translator, and a server of PCP beside it.
+pub struct NatRouter {
+    gateway: Gateway,
+    server: Option<PcpServer>,
+    address: Ipv4Addr,
+    queue: VecDeque<(usize, PacketBuf)>,
+    notes: VecDeque<Note>,
+    counters: Counters,
+    last: Option<Outcome>,
+}
+
+impl NatRouter {
+    pub(super) const fn new(
+        gateway: Gateway,
+        server: Option<PcpServer>,
+        address: Ipv4Addr,
+    ) -> Self {
+        Self {
+            gateway,
+            server,
+            address,
+            queue: VecDeque::new(),
+            notes: VecDeque::new(),
+            counters: Counters {
+                forwarded: 0,
+                local: 0,
+                held: 0,
+                refused: 0,
+                dropped: 0,
+            },
+            last: None,
+        }
+    }
+
+    /// Takes an IP packet that came in on a side.
+    pub fn handle_input(&mut self, now: Instant, side: usize, octets: &[u8]) {
+        let asked = side == INSIDE && self.serve(now, octets).is_some();
+        let outcome = if asked {
+            Outcome::Local
+        } else {
+            self.gateway.handle_input(now, side, octets)
+        };
+        let counter = match outcome {
+            Outcome::Forwarded(_) => &mut self.counters.forwarded,
+            Outcome::Local => &mut self.counters.local,
+            Outcome::Held => &mut self.counters.held,
+            Outcome::Refused(_) => &mut self.counters.refused,
+            Outcome::Dropped(_) => &mut self.counters.dropped,
+        };
+        *counter += 1;
+        self.last = Some(outcome);
+        self.collect();
+    }
+
+    /// What became of the packet that was handed in last.
+    pub const fn last_outcome(&self) -> Option<Outcome> {
+        self.last
+    }
+
+    /// Hands a request to the PCP server.
+    fn serve(&mut self, now: Instant, octets: &[u8]) -> Option<()> {
+        let (Some(server), Some(nat)) = (&mut self.server, self.gateway.nat_mut()) else {
+            return None;
+        };
+        let ip = Ipv4Packet::parse(octets).ok()?;
+        let is_udp = ip.protocol() == IpProtocol::UDP && !ip.is_fragment();
+        if !is_udp || ip.destination() != self.address || ip.verify_checksum().is_err() {
+            return None;
+        }
+        let datagram = UdpDatagram::parse(ip.payload()).ok()?;
+        datagram.verify_checksum(&ip.pseudo_header()).ok()?;
+        if datagram.destination_port() != SERVER_PORT {
+            return None;
+        }
+        let source = SocketAddr::new(ip.source().into(), datagram.source_port());
+        // What is ignored is counted by the server.
+        let _ = server.handle_input(now, source, datagram.payload(), nat);
+        Some(())
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.gateway.handle_timeout(now);
+        if let (Some(server), Some(nat)) = (&mut self.server, self.gateway.nat_mut()) {
+            server.handle_timeout(now, nat);
+        }
+        self.collect();
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let server = self.server.as_ref().and_then(PcpServer::poll_timeout);
+        [self.gateway.poll_timeout(), server]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The next packet to send, and its side.
+    pub fn poll_transmit(&mut self) -> Option<(usize, PacketBuf)> {
+        self.queue.pop_front()
+    }
+
+    /// What has happened.
+    pub fn poll_note(&mut self) -> Option<Note> {
+        self.notes.pop_front()
+    }
+
+    /// The translator.
+    ///
+    /// # Panics
+    ///
+    /// Never: a router has one.
+    pub fn nat(&self) -> &Nat {
+        self.gateway.nat().expect("a router has a translator")
+    }
+
+    /// Packets by what became of them.
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// What the PCP server has done, if there is one.
+    pub fn pcp_stats(&self) -> Option<&PcpStats> {
+        self.server.as_ref().map(PcpServer::stats)
+    }
+
+    fn collect(&mut self) {
+        while let Some(transmit) = self.gateway.poll_transmit() {
+            self.queue.push_back(transmit);
+        }
+        if let Some(server) = &mut self.server {
+            let mut message = PacketBuf::new();
+            while let Some(transmit) = server.poll_transmit(&mut message) {
+                let packet = datagram(self.address, transmit.destination, message.as_slice());
+                self.queue.extend(packet.map(|packet| (INSIDE, packet)));
+            }
+            while let Some(event) = server.poll_event() {
+                self.notes.push_back(Note::Pcp(event));
+            }
+        }
+        if let Some(nat) = self.gateway.nat_mut() {
+            while let Some(event) = nat.poll_event() {
+                self.notes.push_back(Note::Nat(event));
+            }
+        }
+        let excess = self.notes.len().saturating_sub(MAX_NOTES);
+        self.notes.drain(..excess);
+    }
+}
+
+/// A datagram of the router's own.
+fn datagram(source: Ipv4Addr, destination: SocketAddr, data: &[u8]) -> Option<PacketBuf> {
+    let IpAddr::V4(to) = destination.ip() else {
+        return None;
+    };
+    let mut packet = PacketBuf::from(data);
+    let ip = Ipv4Repr::new(source, to, IpProtocol::UDP);
+    let udp = UdpRepr {
+        source_port: SERVER_PORT,
+        destination_port: destination.port(),
+    };
+    udp.emit(&mut packet, &ip.pseudo_header()).ok()?;
+    ip.emit(&mut packet).ok()?;
+    Some(packet)
+}
+
+const _: () = assert!(INSIDE != OUTSIDE);
