@@ -12,15 +12,16 @@ mod record;
 mod release;
 mod source;
 mod sync;
+mod track;
 
 use crate::bindings::Bindings;
 use crate::config::{Action, NatConfig, NatConfigError, Pooling, Side, WhenFull};
 use crate::event::{NatEvent, SessionInfo};
-use crate::flow::{FlowFlags, NatFlow, layout_of};
+use crate::flow::{FlowFlags, NatFlow};
 use crate::hooks::{AlgVerdict, Partition};
 use crate::mapping::{Crowds, Endpoint, MappingInfo, MappingTable, PortKind};
 use crate::ports::PortSet;
-use crate::rewrite::{Layout, clamp_mss, ports_differ, set_identification, translate};
+use crate::rewrite::{clamp_mss, ports_differ, set_identification, translate};
 use crate::subscribers::Subscribers;
 use crate::verdict::{DropReason, Stats, Verdict, bump};
 use alloc::boxed::Box;
@@ -28,16 +29,17 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use core::time::Duration;
-use flow_state::{FlowPacket, FlowState, Key, Transport, Verdict as Track};
-use flow_table::{Direction, FlowHash, FlowId, FlowMut, FlowTable, Ipv4FlowKey, NhHash};
+use flow_state::{FlowPacket, Key, Transport};
+use flow_table::{FlowHash, FlowId, FlowTable, Ipv4FlowKey, NhHash};
 use packet_buffer::fragment::Ipv4Identifications;
-use packet_buffer::wire::{IpPacket, IpProtocol, TcpFlags};
+use packet_buffer::wire::{IpPacket, IpProtocol};
 use packet_buffer::{Instant, PacketBuf, RandomSource};
 
 pub use answers::Transmit;
 pub use explicit::{ExplicitError, ExplicitMapping, ExplicitRequest, RemoteFilter};
 use open::Opened;
 pub use sync::{ImportError, SessionRecord};
+use track::{Forward, Tracked, has_closed, is_host, is_syn, may_fragment, parse, track};
 
 /// A network address translator.
 ///
@@ -91,35 +93,6 @@ struct PoolState {
     open: BTreeMap<PortKind, PortSet>,
     /// When all places were last taken to be open again, because ports have rested since.
     reopened: Instant,
-}
-
-/// What the state of a session says to a packet.
-enum Tracked {
-    /// It goes on, translated.
-    Forward(Forward),
-    /// It does not.
-    Drop(DropReason),
-    /// It begins a new session in place of this one.
-    Reopen(FlowId),
-}
-
-/// How a packet is to be changed.
-#[derive(Clone, Copy)]
-struct Forward {
-    id: FlowId,
-    from: Ipv4FlowKey,
-    to: Ipv4FlowKey,
-    layout: Layout,
-    direction: Direction,
-    flags: FlowFlags,
-    hairpin: bool,
-    /// The session ends with the packet.
-    is_last: bool,
-    /// The responder has taken part for the first time, and keeps its mapping from now on.
-    promotes: bool,
-    is_syn: bool,
-    /// Whether the packet may be fragmented on its way, and its identification matters.
-    may_fragment: bool,
 }
 
 impl Nat {
@@ -582,99 +555,4 @@ fn reserved_ports(config: &NatConfig) -> Vec<(Ipv4Addr, PortKind, core::ops::Ran
         }
     }
     reserved
-}
-
-/// Whether a host can have the address.
-const fn is_host(address: Ipv4Addr) -> bool {
-    let [first, ..] = address.octets();
-    !address.is_loopback() && first != 0 && first < 224
-}
-
-/// Has the state of a session look at a packet.
-#[inline]
-fn track(
-    config: &NatConfig,
-    now: Instant,
-    side: Side,
-    direction: Direction,
-    mut flow: FlowMut<'_, Ipv4FlowKey, NatFlow>,
-    packet: &FlowPacket<'_>,
-) -> Tracked {
-    let value = flow.value_mut();
-    if value.comes_from(direction) != side {
-        return Tracked::Drop(DropReason::WrongSide);
-    }
-    let verdict = value.handle(&config.tcp, now, direction, packet);
-    let is_last = match verdict {
-        Track::Accept | Track::Ignore => false,
-        // RFC 7857 §2.2 SHOULD: the session of a reset stays for four minutes.
-        Track::Delete => config.forget_refused,
-        Track::Invalid(why) => return Tracked::Drop(DropReason::Invalid(why)),
-        Track::Reopen => return Tracked::Reopen(flow.id()),
-    };
-    if matches!(verdict, Track::Accept | Track::Delete) {
-        let deadline = now + value.timeout(&config.timers);
-        let is_assured = value.state().is_assured();
-        // RFC 4787 §4.3 MUST (req-6): packets from inside refresh.
-        // RFC 7857 §8 SHOULD NOT: a reset never does.
-        let refreshes = side == Side::Inside || config.inbound_refresh;
-        let deadline = if refreshes && !is_reset(packet) {
-            deadline
-        } else {
-            deadline.min(flow.deadline())
-        };
-        flow.set_deadline(deadline);
-        if is_assured {
-            flow.set_class(1);
-        }
-    }
-    let value = flow.value();
-    let flags = value.flags;
-    let (from, to) = NatFlow::keys(direction, flow.original(), flow.reply());
-    let mut layout = layout_of(packet);
-    if flags.has(FlowFlags::LEARNED) {
-        layout.protocol = None;
-    }
-    Tracked::Forward(Forward {
-        id: flow.id(),
-        from,
-        to,
-        layout,
-        direction,
-        flags,
-        hairpin: value.is_hairpin(),
-        is_last,
-        promotes: direction == Direction::Reply
-            && flags.has(FlowFlags::DESTINATION_MAPPING)
-            && !flags.has(FlowFlags::KEEPS_DESTINATION),
-        is_syn: is_syn(packet),
-        may_fragment: may_fragment(packet),
-    })
-}
-
-fn is_reset(packet: &FlowPacket<'_>) -> bool {
-    matches!(packet.transport(), Transport::Tcp(segment) if segment.flags.contains(TcpFlags::RST))
-}
-
-fn is_syn(packet: &FlowPacket<'_>) -> bool {
-    matches!(packet.transport(), Transport::Tcp(segment) if segment.flags.contains(TcpFlags::SYN))
-}
-
-/// RFC 6864 §4: a packet that is no fragment and must not become one needs no identification.
-fn may_fragment(packet: &FlowPacket<'_>) -> bool {
-    matches!(packet.ip(), IpPacket::V4(ip) if !ip.dont_fragment()) || packet.is_fragment()
-}
-
-/// Reads a packet.
-#[inline]
-fn parse(octets: &[u8]) -> Result<FlowPacket<'_>, DropReason> {
-    FlowPacket::parse(octets).map_err(|error| match error {
-        flow_state::PacketError::Fragment(discard) => DropReason::Fragment(discard),
-        _ => DropReason::Malformed,
-    })
-}
-
-/// Whether a flow has ended for good, so that its port need not rest.
-const fn has_closed(state: &FlowState) -> bool {
-    matches!(state, FlowState::Tcp(flow) if flow.state().is_closing())
 }
