@@ -21,7 +21,7 @@ use testkit::{LinkType, sweep};
 const OF_EACH_KIND: usize = if cfg!(debug_assertions) { 12 } else { 200 };
 
 /// Link types that a frame is read as beside its own: whatever it is, no reader may fall over it.
-const LINK_TYPES: [LinkType; 8] = [
+const LINK_TYPES: [LinkType; 11] = [
     LinkType::ETHERNET,
     LinkType::NULL,
     LinkType::LOOP,
@@ -30,6 +30,9 @@ const LINK_TYPES: [LinkType; 8] = [
     LinkType::IPV6,
     LinkType::LINUX_SLL,
     LinkType::LINUX_SLL2,
+    LinkType::PPP,
+    LinkType::PPP_ETHER,
+    LinkType::C_HDLC,
 ];
 
 fn check(link_type: LinkType, frame: &[u8], original_len: usize) {

@@ -66,6 +66,17 @@ pub const EXCUSES: &[Excuse] = &[
                  says",
     },
     Excuse {
+        capture: "icmp/tcpdump-icmp-rfc5837",
+        frames: Which::These(&[1]),
+        keys: &[
+            "icmp.int_info.name",
+            "icmp.int_info.name_length",
+            "icmp.reserved",
+        ],
+        reason: "a name of the greatest length: tshark shows that and the reserved octets of the \
+                 address, we the name",
+    },
+    Excuse {
         capture: "misc/ndpi-6in4tunnel",
         frames: Which::These(&[45]),
         keys: &["tcp.checksum.status"],
@@ -103,6 +114,12 @@ pub const EXCUSES: &[Excuse] = &[
         frames: Which::These(&[1]),
         keys: &["icmpv6.reserved"],
         reason: "a field of RPL (RFC 6550), which no crate reads",
+    },
+    Excuse {
+        capture: "ppp/tcpdump-eapon1",
+        frames: Which::These(&[21, 34, 59, 109]),
+        keys: &["eap.identity"],
+        reason: "an attribute of EAP-SIM (RFC 4186), which no crate reads",
     },
 ];
 

@@ -5,9 +5,6 @@ use serde_json::{Map, Value};
 /// Protocols that carry packets which no crate reads yet, by tshark's short name, and who will read
 /// them. A carrier that is read must be taken off this list: the report names those not needed.
 pub const CARRIERS: &[(&str, &str)] = &[
-    ("ppp", "PPP: ppp-lcp-ncp"),
-    ("pppoes", "PPPoE: ppp-lcp-ncp"),
-    ("chdlc", "Cisco HDLC: ppp-lcp-ncp"),
     ("fr", "Frame Relay: nobody"),
     ("ipnet", "Solaris IPNET: nobody"),
     ("mpls", "MPLS: nobody"),
@@ -65,11 +62,13 @@ pub fn carrier(expected: &Map<String, Value>) -> Option<&'static str> {
     })
 }
 
+/// Beginnings of keys that are not about the frame alone.
+const STATEFUL: [&str; 4] = ["tcp.analysis.", "mp.fragment", "mp.reassembled.", "vjc."];
+
 /// Who will give a key, or why nobody does; `None` for keys that must be given.
 pub fn not_yet(key: &str) -> Option<&'static str> {
     Some(match protocol(key) {
-        "ppp" | "lcp" | "ipcp" | "ipv6cp" | "ccp" | "cdpcp" | "mplscp" | "bap" | "bacp" | "pap"
-        | "chap" | "mp" | "vjc" | "eap" | "pppoed" | "pppoes" | "chdlc" | "slarp" => "ppp-lcp-ncp",
+        "bap" | "bacp" => "nobody: bandwidth allocation (RFC 2125)",
         "ah" | "esp" | "isakmp" | "udpencap" | "ipcomp" => "ipsec-ah-esp-ike",
         "mip" | "mip6" => "mobileip",
         "dns" | "ftp" | "tftp" | "sip" | "sdp" | "stun" | "natpmp" | "portcontrol" | "pptp" => {
@@ -85,7 +84,9 @@ pub fn not_yet(key: &str) -> Option<&'static str> {
             "tcp.stream" | "tcp.completeness" | "tcp.window_size_scalefactor" | "udp.stream" => {
                 "nobody: it takes the frames before"
             }
-            key if key.starts_with("tcp.analysis.") => "nobody: it takes the frames before",
+            key if STATEFUL.iter().any(|start| key.starts_with(start)) => {
+                "nobody: it takes the frames before"
+            }
             _ => return None,
         },
     })

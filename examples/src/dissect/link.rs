@@ -6,6 +6,12 @@ use packet_buffer::wire::{EtherType, EthernetFrame};
 use packet_buffer::{Cursor, ParseError};
 use testkit::LinkType;
 
+/// PPP in GRE (RFC 2637 §4.1, RFC 2784).
+const PPP: EtherType = EtherType(0x880b);
+
+/// EAP over LANs (IEEE 802.1X).
+const EAP_OVER_LAN: EtherType = EtherType(0x888e);
+
 /// Address families of BSD systems, in the loopback header.
 const AF_INET: u32 = 2;
 const AF_INET6: [u32; 3] = [24, 28, 30]; // NetBSD and OpenBSD, FreeBSD, Darwin
@@ -25,6 +31,9 @@ impl Dissector {
             link_type if RAW_OF_BSD.contains(&link_type) => self.ip(None, part),
             LinkType::IPV4 => self.ip(Some(4), part),
             LinkType::IPV6 => self.ip(Some(6), part),
+            LinkType::PPP | LinkType::PPP_HDLC => self.ppp_frame(part),
+            LinkType::PPP_ETHER => self.pppoe_session(part),
+            LinkType::C_HDLC => self.cisco_hdlc(part),
             LinkType(number) => {
                 let what = match name(link_type) {
                     Some(name) => format!("link type {number} ({name})"),
@@ -104,6 +113,10 @@ impl Dissector {
             EtherType::IPV6 => self.ip(Some(6), part),
             EtherType::ARP => self.arp(part),
             EtherType::TRANSPARENT_ETHERNET => self.nested(part, Self::ethernet),
+            EtherType::PPPOE_DISCOVERY => self.pppoe_discovery(part),
+            EtherType::PPPOE_SESSION => self.pppoe_session(part),
+            PPP => self.ppp(part),
+            EAP_OVER_LAN => self.eap_over_lan(part),
             EtherType(number) => {
                 let what = match ethertype.name() {
                     Some(name) => format!("EtherType {number:#06x} ({name})"),
@@ -242,10 +255,6 @@ impl Dissector {
 fn name(link_type: LinkType) -> Option<&'static str> {
     Some(match link_type {
         LinkType::SLIP => "SLIP",
-        LinkType::PPP => "PPP",
-        LinkType::PPP_HDLC => "PPP in HDLC-like framing",
-        LinkType::PPP_ETHER => "PPPoE",
-        LinkType::C_HDLC => "Cisco HDLC",
         LinkType::FRELAY => "Frame Relay",
         LinkType::PPP_PPPD => "PPP of pppd",
         LinkType::PPP_WITH_DIR => "PPP with direction",

@@ -29,9 +29,15 @@ mod ipv6;
 mod link;
 mod nd;
 mod output;
+mod ppp;
+mod ppp_auth;
+mod ppp_options;
+mod pppoe;
 mod rip;
 mod transport;
 
+#[cfg(test)]
+mod ppp_tests;
 #[cfg(test)]
 mod tests;
 

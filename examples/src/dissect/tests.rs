@@ -196,11 +196,11 @@ fn other_link_types() {
 #[test]
 fn an_unknown_link_type_is_named() {
     let rest = |link_type| dissect(link_type, &[0xff, 0x03, 0, 0x21], 4).rest.unwrap();
-    assert_eq!(rest(LinkType::PPP).what, "link type 9 (PPP)");
+    assert_eq!(rest(LinkType::SLIP).what, "link type 8 (SLIP)");
     assert_eq!(rest(LinkType(12_345)).what, "link type 12345");
-    assert_eq!(rest(LinkType::PPP).length, 4);
+    assert_eq!(rest(LinkType::SLIP).length, 4);
     assert_eq!(
-        read(LinkType::PPP, &payload(&[0xff]))
+        read(LinkType::SLIP, &payload(&[0xff]))
             .to_json(1, 1, 1)
             .len(),
         3
@@ -597,13 +597,13 @@ fn summaries_count_frames_and_errors() {
     summary.count(&read(LinkType::RAW, &packet));
     packet.as_mut_slice()[10] ^= 1;
     summary.count(&read(LinkType::RAW, &packet));
-    summary.count(&read(LinkType::PPP, &packet));
+    summary.count(&read(LinkType::SLIP, &packet));
     assert_eq!(
         summary.to_string(),
         "3 frames\n\
          \nframes by protocol\n       2  IPv4\n       2  UDP\n\
          \nerrors\n       1  IPv4 header checksum: bad checksum\n\
-         \nframes by what was not read\n       1  link type 9 (PPP)\n"
+         \nframes by what was not read\n       1  link type 8 (SLIP)\n"
     );
 }
 
