@@ -82,12 +82,15 @@ pub struct Stats {
 
 pub(super) struct Counters {
     stats: Stats,
-    rules: Box<[RuleCounters]>,
+    rules: List,
     /// By access list and entry, the implicit denial last.
-    acls: Box<[Box<[RuleCounters]>]>,
+    acls: Box<[List]>,
 }
 
-fn fresh(policy: &CompiledPolicy) -> (Box<[RuleCounters]>, Box<[Box<[RuleCounters]>]>) {
+/// A counter for each rule or entry.
+type List = Box<[RuleCounters]>;
+
+fn fresh(policy: &CompiledPolicy) -> (List, Box<[List]>) {
     let none = |count: usize| vec![RuleCounters::default(); count].into_boxed_slice();
     let acls = policy
         .acls

@@ -2,6 +2,7 @@
 
 mod answer;
 mod config;
+mod cookies;
 mod counters;
 mod detail;
 mod explain;
@@ -37,6 +38,7 @@ use crate::facts::{Facts, InterfaceId, Part};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use answer::Answers;
+use cookies::Cookies;
 use counters::Counters;
 use detail::Detail;
 use flow_state::limits::KeyedBuckets;
@@ -49,7 +51,6 @@ use packet_buffer::wire::IpPacket;
 use packet_buffer::{Instant, RandomSource};
 use records::Records;
 use session::{DETAIL, Family, LIMITED, Session, Tables};
-use syn_proxy::Cookies;
 use sync::Changes;
 
 /// What an announced connection inherits.
