@@ -172,7 +172,10 @@ pub const fn step(state: TcpState, direction: Direction, kind: SegmentKind) -> S
             ) => Step::Invalid,
         },
         SegmentKind::SynAck => match (state, direction) {
-            (S::SynSent, Reply) | (S::SynSent2, _) => Step::To(S::SynReceived),
+            // RFC 9293 §3.5: of a simultaneous open, both sides answer with SYN and ACK.
+            (S::SynSent, Reply) | (S::SynSent2, _) | (S::SynReceived, Original) => {
+                Step::To(S::SynReceived)
+            }
             (_, Reply) => Step::Ignore,
             (_, Original) => Step::Invalid,
         },

@@ -18,7 +18,7 @@ const TABLE: &[(SegmentKind, Direction, &str)] = &[
     //                             sS s2 sR ES FW CW LA TW CL
     (Syn, Direction::Original, "sS s2 ig ig ig ig ig re rc"),
     (Syn, Direction::Reply, "s2 s2 iv iv iv iv iv re iv"),
-    (SynAck, Direction::Original, "iv sR iv iv iv iv iv iv iv"),
+    (SynAck, Direction::Original, "iv sR sR iv iv iv iv iv iv"),
     (SynAck, Direction::Reply, "sR sR ig ig ig ig ig ig ig"),
     (Ack, Direction::Original, "iv iv ES ES CW CW TW TW CL"),
     (Ack, Direction::Reply, "ig ig si ES CW CW TW TW CL"),
