@@ -132,17 +132,28 @@ fn one(
     Ok(())
 }
 
-/// Whether a sequence has what leads to the differences that `natfw_recordings` lists: a SYN-ACK that the kernel drops
-/// and learns from, or a RST near the exact number behind data that overshot a window.
+/// Whether a sequence has what leads to differences that stay: a SYN-ACK that does not answer the last SYN, from
+/// which the kernel learns all the same (RFC 9293 §3.10.7.3 discards it), or a RST, which the kernel believes in
+/// more places than RFC 5961 §3.2 and RFC 9293 §3.10.7.3 do.
 fn is_known(history: &[(Segment, bool)]) -> bool {
-    let syn_ack = TcpFlags::SYN | TcpFlags::ACK;
-    let learned = history.iter().any(|(segment, passes)| {
-        !segment.is_inside && segment.header.flags.contains(syn_ack) && !passes
-    });
-    let reset = history
-        .iter()
-        .any(|(segment, _)| segment.header.flags.contains(TcpFlags::RST));
-    learned || reset
+    let mut opened = None;
+    let mut is_older = false;
+    history.iter().any(|(segment, passes)| {
+        let header = &segment.header;
+        let (is_syn, has_ack) = (
+            header.flags.contains(TcpFlags::SYN),
+            header.flags.contains(TcpFlags::ACK),
+        );
+        if is_syn && !has_ack && segment.is_inside {
+            let next = header.sequence_number.wrapping_add(1);
+            // The kernel lets an older SYN pass, and its answer, but does not learn from either.
+            is_older |= opened.is_some_and(|last: u32| next.wrapping_sub(last).cast_signed() < 0);
+            opened = Some(next);
+        }
+        let answers = Some(header.acknowledgment_number) == opened;
+        let learned = is_syn && has_ack && !segment.is_inside && (!passes || !answers || is_older);
+        learned || header.flags.contains(TcpFlags::RST)
+    })
 }
 
 fn judge(count: &Count) -> Result<()> {

@@ -123,8 +123,7 @@ impl TcpFlow {
             // has restarted.
             let may_restart = matches!(
                 (self.state, direction),
-                (TcpState::SynSent, Direction::Original)
-                    | (TcpState::SynReceived, Direction::Reply)
+                (TcpState::SynSent, Direction::Original) | (TcpState::SynReceived, _)
             );
             if may_restart && is_syn && distance(end, sender.end) > 0 {
                 self.start(direction, segment);
