@@ -198,7 +198,7 @@ impl Shifts {
     /// Text that ends at `at` became so many octets longer, modulo 2^32. A repetition changes
     /// nothing.
     pub(super) fn add(&mut self, at: u32, longer: u32) {
-        if longer == 0 || self.list.iter().any(|shift| shift.at == at) {
+        if longer == 0 {
             return;
         }
         // What comes late, before changes that are known, does not come at all from a real client.

@@ -175,6 +175,18 @@ fn lifetimes() {
 }
 
 #[test]
+fn a_renewal_counts_from_when_it_was_made() {
+    let mut lab = Lab::new();
+    lab.map(600, tcp(3, 3000), &[]);
+    lab.wait(500);
+    lab.map(600, tcp(3, 3000), &[]);
+    lab.wait(500);
+    assert_eq!(lab.server.mappings().count(), 1);
+    lab.wait(101);
+    assert_eq!(lab.server.mappings().count(), 0);
+}
+
+#[test]
 fn traffic_and_requests_share_a_mapping() {
     let mut lab = Lab::new();
     let seen = lab.leave(IpProtocol::TCP, (HOST, 8080), (PEER, 80));

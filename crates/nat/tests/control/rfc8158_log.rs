@@ -2,6 +2,7 @@
 
 use crate::support::*;
 use core::net::Ipv6Addr;
+use nat::hooks::{PortBlock, ShareEvent};
 use nat::log::{Element, EventType, Exporter, Record, Value};
 use nat::nat64::{Nat64Binding, Nat64Drop, Nat64Event};
 use nat::{Action, Instant, LimitKind, Matching, NatEvent, Pool, Profile, Rule};
@@ -124,6 +125,40 @@ fn records_of_what_ran_out() {
             .get(Element::NAT_QUOTA_EXCEEDED_EVENT);
         assert_eq!(quota, Some(Value::Unsigned32(number)));
     }
+}
+
+// RFC 8158 §5.10 MUST (block): who has which ports, from when to when.
+#[test]
+fn records_of_a_block() {
+    let block = PortBlock {
+        address: EXTERNAL,
+        first: 1024,
+        last: 1535,
+    };
+    let mut share = ShareEvent {
+        at: Instant::from_secs(3),
+        subscriber: HOST,
+        block,
+        is_given: true,
+    };
+    let record = Record::of(&NatEvent::Share(share), EPOCH).unwrap();
+    assert_eq!(record.get(Element::NAT_EVENT), Some(Value::Unsigned8(16)));
+    assert_eq!(record.get(Element::SOURCE_IPV4), Some(Value::Ipv4(HOST)));
+    assert_eq!(
+        record.get(Element::POST_NAT_SOURCE_IPV4),
+        Some(Value::Ipv4(EXTERNAL))
+    );
+    assert_eq!(
+        record.get(Element::PORT_RANGE_START),
+        Some(Value::Unsigned16(1024))
+    );
+    assert_eq!(
+        record.get(Element::PORT_RANGE_END),
+        Some(Value::Unsigned16(1535))
+    );
+    share.is_given = false;
+    let record = Record::of(&NatEvent::Share(share), EPOCH).unwrap();
+    assert_eq!(record.get(Element::NAT_EVENT), Some(Value::Unsigned8(17)));
 }
 
 #[test]

@@ -481,6 +481,64 @@ fn errors_from_the_ipv6_side() {
     assert_eq!(quoted.transport_ids(), Some(id));
 }
 
+/// Where two hosts have the same port, one of them has another outside, and errors find it.
+#[test]
+fn errors_about_packets_whose_port_was_changed() {
+    let mut lab = Lab::new(config());
+    let other = v6("2001:db8:2::2");
+    lab.v6(udp_v6((other, 40_000), (server6(), 53), b""))
+        .unwrap();
+    let original = query(40_000, server6());
+    let sent = lab.v6(original.clone()).unwrap();
+    let (from, to) = v4_ends(&sent);
+    assert_ne!(from.1, 40_000);
+    let code = icmpv4_code::TimeExceeded::TRANSIT;
+    let repr = Icmpv4Repr::TimeExceeded {
+        code,
+        quoted_words: 0,
+    };
+    let error = icmpv4(repr, (v4("198.51.100.254"), pool()), sent.as_slice());
+    let error = lab.v4(error).unwrap();
+    let ip = Ipv6Packet::parse(error.as_slice()).unwrap();
+    let mut quoted = ip.payload()[8..].to_vec();
+    quoted[7] = 64;
+    assert_eq!(
+        (ip.destination(), quoted),
+        (host(), original.as_slice().to_vec())
+    );
+    let answer = udp_v4(to, from, b"answer");
+    let received = lab.v4(answer.clone()).unwrap();
+    let code = icmpv6_code::Unreachable::PORT;
+    let repr = Icmpv6Repr::DestinationUnreachable {
+        code,
+        quoted_words: 0,
+    };
+    let error = icmpv6_error(repr, (host(), server6()), received.as_slice());
+    let error = lab.v6(error).unwrap();
+    let ip = Ipv4Packet::parse(error.as_slice()).unwrap();
+    let Some(Ok(quoted)) = Icmpv4Message::parse(ip.payload()).unwrap().quoted_packet() else {
+        panic!()
+    };
+    let ports = TransportIds::Ports {
+        source: 53,
+        destination: from.1,
+    };
+    assert_eq!(quoted.transport_ids(), Some(ports));
+}
+
+#[test]
+fn ports_come_back_with_their_bindings() {
+    let mut config = config();
+    config.lowest_port = 65_534;
+    let mut lab = Lab::new(config);
+    for _ in 0..5 {
+        lab.v6(query(1_024, server6())).unwrap();
+        lab.v6(query(1_025, server6())).unwrap();
+        assert_eq!(lab.v6(query(1_026, server6())), Err(Nat64Drop::NoPort));
+        lab.wait(301);
+    }
+}
+
 // RFC 7915 §4.1 MUST (hop-limit): a router's answer, and no state.
 #[test]
 fn hop_limits() {
