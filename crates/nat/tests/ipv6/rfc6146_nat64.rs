@@ -526,6 +526,25 @@ fn errors_about_packets_whose_port_was_changed() {
     assert_eq!(quoted.transport_ids(), Some(ports));
 }
 
+/// A quote that ends before the checksum of its transport header: the port's change is the error's
+/// checksum's to bear.
+#[test]
+fn short_quotes_with_a_changed_port() {
+    let mut lab = Lab::new(config());
+    let syn = |from| tcp_v6((from, 40_000), (server6(), 80), TcpFlags::SYN);
+    lab.v6(syn(v6("2001:db8:2::2"))).unwrap();
+    let sent = lab.v6(syn(host())).unwrap();
+    let code = icmpv4_code::TimeExceeded::TRANSIT;
+    let repr = Icmpv4Repr::TimeExceeded {
+        code,
+        quoted_words: 0,
+    };
+    let error = icmpv4(repr, (v4("198.51.100.254"), pool()), &sent.as_slice()[..28]);
+    let error = lab.v4(error).unwrap();
+    let ip = Ipv6Packet::parse(error.as_slice()).unwrap();
+    assert_eq!(ip.payload()[48..50], 40_000u16.to_be_bytes());
+}
+
 #[test]
 fn ports_come_back_with_their_bindings() {
     let mut config = config();
