@@ -398,15 +398,16 @@ pub fn captured(capture: &std::path::Path, filter: &str) -> Result<usize> {
 /// What no packet may be.
 const MALFORMED: &str = "_ws.malformed or _ws.expert.severity == error";
 
-/// What tshark finds malformed in a capture. Checksums of packets from a kernel are left out, and packets with
-/// headers compressed by Van Jacobson's method: of those it finds the kernel's own malformed.
+/// What tshark finds malformed in a capture. Checksums of packets from a kernel are left out; and what it finds
+/// malformed whoever sends it: headers compressed by Van Jacobson's method, and the option Quality-Protocol.
 ///
 /// # Errors
 ///
 /// When tshark (Debian's `tshark`) cannot be run.
 pub fn malformed(capture: &std::path::Path) -> Result<Vec<String>> {
     let file = capture.to_str().context("the path is not UTF-8")?;
-    let filter = format!("({MALFORMED}) and not ppp.protocol == 0x2d");
+    let filter =
+        format!("({MALFORMED}) and not ppp.protocol == 0x2d and not lcp.opt.quality_protocol");
     let text = check(Command::new("tshark").args(["-n", "-r", file, "-Y", &filter]))?;
     Ok(text.lines().map(str::to_owned).collect())
 }

@@ -40,6 +40,10 @@ fn bundle(guest: &Uml, namespace: &Namespace, short: bool) -> Result<()> {
     ];
     let first = Pppd::start(guest.lane(0)?, &options)?;
     let second = Pppd::start_in_first(guest.lane(1)?, &options)?;
+    // Until pppd has the device, the guest's terminal echoes what it is sent.
+    for pppd in [&first, &second] {
+        pppd.logs(&["Starting negotiation on "])?;
+    }
     let specs = [lines[0].spec(), lines[1].spec()];
     let mut ours = Ours::start_on(namespace, &[&specs[0], &specs[1]], &config)?;
     let result = (|| {

@@ -129,6 +129,14 @@ fn options() -> Vec<Scenario> {
             &["sent [LCP ConfRej"],
         ),
         up(
+            "Quality-Protocol, which the peer rejects",
+            "gives addresses",
+            plain.clone(),
+            "lcp.quality = 2",
+            &[],
+            &["sent [LCP ConfRej", "rcvd [LCP ConfReq id=0x2"],
+        ),
+        up(
             "the peer waits in silence",
             "gives addresses",
             format!("{plain} silent"),

@@ -14,7 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A configuration of ours with these dotted keys.
 fn config(keys: &str) -> String {
-    let mut config = format!("{keys}\nauth.name = 'alice'\nnegotiation.restart-timer = 1\n");
+    let mut config = format!(
+        "{keys}\nauth.name = 'alice'\nnegotiation.restart-timer = 1\nipv6.identifier = 2\n"
+    );
     for (name, secret) in SECRETS {
         config.push_str(&format!(
             "[[secret]]\nname = '{name}'\nsecret = '{secret}'\n"
@@ -71,6 +73,10 @@ impl Ethernet {
                 .collect();
             self.lane()?.run(&format!("ping {}", theirs.join(" ")))?;
         }
+        let line = "-6 -n -c 2 -i 0.1 -W 3";
+        let ours: Vec<&str> = line.split(' ').chain(["fe80::1%ppp0"]).collect();
+        self.namespace.run("ping", &ours)?;
+        self.lane()?.run(&format!("ping {line} fe80::2%ppp0"))?;
         Ok(())
     }
 
@@ -79,7 +85,8 @@ impl Ethernet {
         let theirs = Pppd::start_server(
             self.lane()?,
             &format!(
-                "auth require-chap refuse-pap refuse-eap refuse-mschap refuse-mschap-v2 noccp mru {mtu} mtu {mtu}"
+                "auth require-chap refuse-pap refuse-eap refuse-mschap refuse-mschap-v2 noccp mru {mtu} mtu {mtu} \
+                 ipv6 ::1,::2"
             ),
         )?;
         let result = (|| {
@@ -97,6 +104,7 @@ impl Ethernet {
                 &[("/max_payload", &wanted), ("/name", "concentrator")],
             )?;
             ours.event("ipv4-up", &[("/peer", "10.9.0.1")])?;
+            ours.event("ipv6-up", &[("/peer", "fe80::1"), ("/address", "fe80::2")])?;
             self.ping(mtu)?;
             ours.terminate()?;
             ours.event("closed", &[("/reason", "closed")])?;
@@ -121,7 +129,10 @@ impl Ethernet {
                 jumbo(mtu)
             )),
         )?;
-        let theirs = Pppd::start_pppoe(self.lane()?, &format!("noauth noccp mru {mtu} mtu {mtu}"))?;
+        let theirs = Pppd::start_pppoe(
+            self.lane()?,
+            &format!("noauth noccp mru {mtu} mtu {mtu} ipv6 ::1,::2"),
+        )?;
         let result = (|| {
             let wanted = mtu.to_string();
             ours.event(
@@ -130,6 +141,7 @@ impl Ethernet {
             )?;
             ours.event("authenticated", &[("/name", "bob")])?;
             ours.event("ipv4-up", &[("/peer", "10.9.0.1")])?;
+            ours.event("ipv6-up", &[("/peer", "fe80::1"), ("/address", "fe80::2")])?;
             theirs.logs(&["remote IP address 10.9.0.2"])?;
             self.ping(mtu)?;
             if peer_ends {

@@ -198,6 +198,8 @@ impl<'a> Stage<'a> {
             line.set_mode(LineMode::Loop);
         }
         let theirs = Pppd::start(lane, &scenario.theirs)?;
+        // Until pppd has the device, the guest's terminal echoes what it is sent.
+        theirs.logs(&["Connect: "])?;
         let ours = Ours::start(namespace, &line.spec(), &scenario.config())?;
         Ok(Self {
             ours,

@@ -355,17 +355,19 @@ impl Stage<'_> {
 
     fn say(&mut self, text: &str) -> Result<()> {
         if !self.json {
-            writeln!(self.out)?;
-            let mut width = 0;
+            let mut lines = vec![String::new()];
             for word in text.split(' ') {
-                width += word.len() + 1;
-                if width > 100 {
-                    writeln!(self.out)?;
-                    width = word.len() + 1;
+                match lines.last_mut() {
+                    Some(line) if line.len() + word.len() < 100 => {
+                        if !line.is_empty() {
+                            line.push(' ');
+                        }
+                        line.push_str(word);
+                    }
+                    _ => lines.push(word.to_owned()),
                 }
-                write!(self.out, "{word} ")?;
             }
-            writeln!(self.out, "\n")?;
+            writeln!(self.out, "\n{}\n", lines.join("\n"))?;
         }
         Ok(())
     }
