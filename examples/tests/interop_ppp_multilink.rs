@@ -39,18 +39,17 @@ fn bundle(guest: &Uml, namespace: &Namespace, short: bool) -> Result<()> {
         SerialLine::new(guest.lane(1)?)?,
     ];
     let first = Pppd::start(guest.lane(0)?, &options)?;
-    let second = Pppd::start_in_first(guest.lane(1)?, &options)?;
     // Until pppd has the device, the guest's terminal echoes what it is sent.
-    for pppd in [&first, &second] {
-        pppd.logs(&["Starting negotiation on "])?;
-    }
+    first.logs(&["Starting negotiation on "])?;
     let specs = [lines[0].spec(), lines[1].spec()];
     let mut ours = Ours::start_on(namespace, &[&specs[0], &specs[1]], &config)?;
+    ours.event("joined", &[("/line", "0")])
+        .with_context(|| first.log().unwrap_or_default())?;
+    // The first has made the bundle, which would end with it.
+    let second = Pppd::start_in_first(guest.lane(1)?, &options)?;
     let result = (|| {
         ours.event("ipv4-up", &[("/address", "10.9.0.2")])?;
-        for line in ["0", "1"] {
-            ours.event("joined", &[("/line", line)])?;
-        }
+        ours.event("joined", &[("/line", "1")])?;
         ping(namespace, guest)?;
         // A line is lost: the other carries everything.
         lines[1].cut()?;
