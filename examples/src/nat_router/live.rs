@@ -142,13 +142,17 @@ impl Live {
     /// Takes what a device has, not without end.
     fn receive(&mut self, side: usize) -> Result<()> {
         for _ in 0..64 {
-            let length = match self.devices[side].recv(&mut self.packet) {
+            let Some(device) = self.devices.get(side) else {
+                return Ok(());
+            };
+            let length = match device.recv(&mut self.packet) {
                 Ok(length) => length,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error).context("cannot read from a device"),
             };
             let now = self.clock.now();
-            self.router.handle_input(now, side, &self.packet[..length]);
+            let packet = self.packet.get(..length).unwrap_or_default();
+            self.router.handle_input(now, side, packet);
             self.send();
         }
         self.send();
@@ -158,7 +162,9 @@ impl Live {
     fn send(&mut self) {
         while let Some((side, packet)) = self.router.poll_transmit() {
             // A device that is down, or whose queue is full, loses packets as any link does.
-            let _ = self.devices[side].send(packet.as_slice());
+            if let Some(device) = self.devices.get(side) {
+                let _ = device.send(packet.as_slice());
+            }
         }
     }
 

@@ -144,12 +144,8 @@ impl NatRouter {
     }
 
     /// The translator.
-    ///
-    /// # Panics
-    ///
-    /// Never: a router has one.
-    pub fn nat(&self) -> &Nat {
-        self.gateway.nat().expect("a router has a translator")
+    pub const fn nat(&self) -> Option<&Nat> {
+        self.gateway.nat()
     }
 
     /// Packets by what became of them.

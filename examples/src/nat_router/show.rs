@@ -95,11 +95,14 @@ fn of_session(event: &str, session: &SessionInfo) -> Value {
 
 /// The counters as an object.
 pub(super) fn counters(router: &NatRouter, event: &str) -> Value {
-    let (counters, stats) = (router.counters(), router.nat().stats());
+    let Some(nat) = router.nat() else {
+        return json!({ "event": event });
+    };
+    let (counters, stats) = (router.counters(), nat.stats());
     json!({
         "event": event,
-        "sessions": router.nat().session_count(),
-        "mappings": router.nat().mapping_count(),
+        "sessions": nat.session_count(),
+        "mappings": nat.mapping_count(),
         "forwarded": counters.forwarded,
         "local": counters.local,
         "held": counters.held,
@@ -118,7 +121,9 @@ pub(super) fn counters(router: &NatRouter, event: &str) -> Value {
 
 /// The sessions that end last, at most `rows` of them, as `top` would show them.
 pub fn session_table(router: &NatRouter, now: Instant, rows: usize) -> String {
-    let nat = router.nat();
+    let Some(nat) = router.nat() else {
+        return String::new();
+    };
     let mut sessions: Vec<SessionInfo> = nat.sessions().collect();
     sessions.sort_by_key(|session| {
         let ends = (session.inside(), session.outside());

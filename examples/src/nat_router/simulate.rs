@@ -52,29 +52,29 @@ impl Lab {
     fn scenario(&mut self) -> Result<()> {
         let dns = (SERVER, 53);
         self.title("a question, and its answer");
-        let seen = self.pass(INSIDE, udp((HOST, 40_000), dns, b"question"))?;
+        let seen = self.pass(INSIDE, udp((HOST, 40_000), dns, b"question")?)?;
         let outside = source(&seen)?;
-        self.pass(OUTSIDE, udp(dns, outside, b"answer"))?;
+        self.pass(OUTSIDE, udp(dns, outside, b"answer")?)?;
 
         self.title("a connection, and a ping");
         let web = (SERVER, 443);
         let syn = TcpFlags::SYN;
-        let seen = self.pass(INSIDE, tcp((HOST, 40_001), web, syn, (1, 0)))?;
+        let seen = self.pass(INSIDE, tcp((HOST, 40_001), web, syn, (1, 0))?)?;
         let mapped = source(&seen)?;
-        self.pass(OUTSIDE, tcp(web, mapped, syn | TcpFlags::ACK, (9, 2)))?;
-        self.pass(INSIDE, tcp((HOST, 40_001), web, TcpFlags::ACK, (2, 10)))?;
-        self.pass(INSIDE, ping(HOST, SERVER))?;
+        self.pass(OUTSIDE, tcp(web, mapped, syn | TcpFlags::ACK, (9, 2))?)?;
+        self.pass(INSIDE, tcp((HOST, 40_001), web, TcpFlags::ACK, (2, 10))?)?;
+        self.pass(INSIDE, ping(HOST, SERVER)?)?;
 
         self.title("a port for a service, by PCP");
         let port = self.ask_for(8_000)?;
-        self.pass(OUTSIDE, tcp((SERVER, 5_000), port, syn, (1, 0)))?;
+        self.pass(OUTSIDE, tcp((SERVER, 5_000), port, syn, (1, 0))?)?;
 
         self.title("a neighbor, by the address outside");
         let neighbor = Ipv4Addr::new(192, 168, 7, 11);
-        self.pass(INSIDE, tcp((neighbor, 40_000), port, syn, (1, 0)))?;
+        self.pass(INSIDE, tcp((neighbor, 40_000), port, syn, (1, 0))?)?;
 
         self.title("nobody asked for this");
-        self.lose(OUTSIDE, udp((SERVER, 9), (outside.0, 9), b""));
+        self.lose(OUTSIDE, udp((SERVER, 9), (outside.0, 9), b"")?);
         self.table();
         self.title("all is over");
         while let Some(at) = self.router.poll_timeout() {
@@ -109,7 +109,7 @@ impl Lab {
     }
 
     fn enter(&mut self, side: usize, packet: &PacketBuf) -> Option<PacketBuf> {
-        self.now = self.now + Duration::from_millis(20);
+        self.now += Duration::from_millis(20);
         self.router.handle_input(self.now, side, packet.as_slice());
         let sent = self.router.poll_transmit();
         self.notes();
@@ -156,7 +156,7 @@ impl Lab {
         };
         let mut message = PacketBuf::new();
         request.write(&mut message)?;
-        let packet = udp((HOST, 50_000), (ROUTER, 5_351), message.as_slice());
+        let packet = udp((HOST, 50_000), (ROUTER, 5_351), message.as_slice())?;
         let answer = self.pass(INSIDE, packet)?;
         let ip = Ipv4Packet::parse(answer.as_slice())?;
         let response = Response::parse(ip.payload().get(8..).unwrap_or_default())?;
@@ -170,7 +170,7 @@ impl Lab {
     }
 }
 
-fn udp(from: End, to: End, data: &[u8]) -> PacketBuf {
+fn udp(from: End, to: End, data: &[u8]) -> Result<PacketBuf> {
     let mut packet = PacketBuf::from(data);
     let ip = Ipv4Repr::new(from.0, to.0, IpProtocol::UDP);
     let udp = UdpRepr {
@@ -178,12 +178,11 @@ fn udp(from: End, to: End, data: &[u8]) -> PacketBuf {
         destination_port: to.1,
     };
     udp.emit(&mut packet, &ip.pseudo_header())
-        .and_then(|()| ip.emit(&mut packet))
-        .expect("it is short");
-    packet
+        .and_then(|()| ip.emit(&mut packet))?;
+    Ok(packet)
 }
 
-fn tcp(from: End, to: End, flags: TcpFlags, numbers: (u32, u32)) -> PacketBuf {
+fn tcp(from: End, to: End, flags: TcpFlags, numbers: (u32, u32)) -> Result<PacketBuf> {
     let mut packet = PacketBuf::new();
     let ip = Ipv4Repr::new(from.0, to.0, IpProtocol::TCP);
     let tcp = TcpRepr {
@@ -197,21 +196,19 @@ fn tcp(from: End, to: End, flags: TcpFlags, numbers: (u32, u32)) -> PacketBuf {
         options: HeaderOptions::NONE,
     };
     tcp.emit(&mut packet, &ip.pseudo_header())
-        .and_then(|()| ip.emit(&mut packet))
-        .expect("it is short");
-    packet
+        .and_then(|()| ip.emit(&mut packet))?;
+    Ok(packet)
 }
 
-fn ping(from: Ipv4Addr, to: Ipv4Addr) -> PacketBuf {
+fn ping(from: Ipv4Addr, to: Ipv4Addr) -> Result<PacketBuf> {
     let mut packet = PacketBuf::from(&b"ping"[..]);
     let repr = Icmpv4Repr::EchoRequest {
         identifier: 77,
         sequence_number: 1,
     };
     repr.emit(&mut packet)
-        .and_then(|()| Ipv4Repr::new(from, to, IpProtocol::ICMP).emit(&mut packet))
-        .expect("it is short");
-    packet
+        .and_then(|()| Ipv4Repr::new(from, to, IpProtocol::ICMP).emit(&mut packet))?;
+    Ok(packet)
 }
 
 /// The first two octets of a transport header, behind the address.
