@@ -1,4 +1,8 @@
 //! Putting packets together, and cutting them again as they came.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a parsed IPv4 header has twenty octets"
+)]
 
 use alloc::collections::BTreeMap;
 use packet_buffer::fragment::{

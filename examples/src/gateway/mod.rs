@@ -21,6 +21,10 @@
 //!    and the packet goes out.
 //!
 //! So no packet that is not sent makes a mapping.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "interfaces are checked when a packet comes in, and routes when the gateway is made"
+)]
 
 mod fragments;
 mod local;
@@ -158,13 +162,19 @@ impl Gateway {
     ///
     /// # Errors
     ///
-    /// When the reassembler's configuration is wrong.
+    /// When the reassembler's configuration is wrong, or a route leads to an interface that is not
+    /// there.
     pub fn new(
         config: GatewayConfig,
         nat: Option<Nat>,
         firewall: Option<Firewall>,
         mut random: Box<dyn RandomSource + Send>,
     ) -> anyhow::Result<Self> {
+        let count = config.interfaces.len();
+        let all_there = config.routes.iter().all(|route| match route {
+            Route::V4(_, interface) | Route::V6(_, interface) => *interface < count,
+        });
+        anyhow::ensure!(all_there, "a route leads to an interface that is not there");
         let interface_ids = config
             .interfaces
             .iter()
@@ -204,6 +214,9 @@ impl Gateway {
     /// Takes a packet that came in by an interface. What goes out waits in
     /// [`poll_transmit`](Self::poll_transmit).
     pub fn handle_input(&mut self, now: Instant, ingress: usize, octets: &[u8]) -> Outcome {
+        if ingress >= self.config.interfaces.len() {
+            return Outcome::Dropped(Cause::NoRoute);
+        }
         let outcome = self.route(now, ingress, octets);
         if matches!(outcome, Outcome::Dropped(_) | Outcome::Refused(_)) {
             self.dropped += 1;
@@ -347,14 +360,14 @@ impl Gateway {
                 Ok(IpPacket::V4(_))
             );
         if is_translated && self.nat.is_some() {
-            self.from_outside(now, transit)
+            self.take_from_outside(now, transit)
         } else {
-            self.from_inside(now, transit)
+            self.take_from_inside(now, transit)
         }
     }
 
     /// Steps 3 to 5 and 7 for a packet that the translator sees first.
-    fn from_outside(&mut self, now: Instant, transit: Transit) -> Outcome {
+    fn take_from_outside(&mut self, now: Instant, transit: Transit) -> Outcome {
         if self.config.firewall_outside
             && let Some(refusal) = self.filter_before_translation(now, &transit)
         {
@@ -374,10 +387,10 @@ impl Gateway {
             Ok(egress) => egress,
             Err(outcome) => return outcome,
         };
-        if !self.config.firewall_outside {
-            if let Some(outcome) = self.filter(now, transit.ingress, Some(egress), &mut packet) {
-                return outcome;
-            }
+        if !self.config.firewall_outside
+            && let Some(outcome) = self.filter(now, transit.ingress, Some(egress), &mut packet)
+        {
+            return outcome;
         }
         self.send(now, egress, packet, transit.largest_fragment)
     }
@@ -395,7 +408,7 @@ impl Gateway {
     }
 
     /// Steps 4 to 7 for a packet that the translator sees last, if at all.
-    fn from_inside(&mut self, now: Instant, transit: Transit) -> Outcome {
+    fn take_from_inside(&mut self, now: Instant, transit: Transit) -> Outcome {
         let Ok(ip) = IpPacket::parse(transit.original.as_slice()) else {
             return Outcome::Dropped(Cause::Header);
         };
@@ -413,10 +426,10 @@ impl Gateway {
             Ok(egress) => egress,
             Err(outcome) => return outcome,
         };
-        if !self.config.firewall_outside {
-            if let Some(outcome) = self.filter(now, transit.ingress, Some(egress), &mut packet) {
-                return outcome;
-            }
+        if !self.config.firewall_outside
+            && let Some(outcome) = self.filter(now, transit.ingress, Some(egress), &mut packet)
+        {
+            return outcome;
         }
         let crosses = self.config.interfaces[transit.ingress].side == Side::Inside
             && self.config.interfaces[egress].side == Side::Outside;

@@ -1,4 +1,8 @@
 //! IPv4 options that concern a router (RFC 791 §3.1, RFC 1812 §4.2.2.6 and §5.2.4).
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a parsed header has all octets of its options"
+)]
 
 use core::net::Ipv4Addr;
 use packet_buffer::Instant;

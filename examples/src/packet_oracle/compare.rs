@@ -198,8 +198,8 @@ impl Translation {
 /// Patches a checksum.
 fn patch(octets: &mut [u8], at: usize, delta: ChecksumDelta) {
     if let Some([high, low]) = octets.get_mut(at..at + 2) {
-        let patched = delta.apply(u16::from_be_bytes([*high, *low])).to_be_bytes();
-        (*high, *low) = (patched[0], patched[1]);
+        let checksum = u16::from_be_bytes([*high, *low]);
+        [*high, *low] = delta.apply(checksum).to_be_bytes();
     }
 }
 

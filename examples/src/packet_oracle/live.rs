@@ -1,4 +1,8 @@
 //! A Linux kernel as the gateway: packets go in and out by two TUN devices of a namespace.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a device gives no more octets than fit"
+)]
 
 use super::{INSIDE, OUTSIDE};
 use crate::lab::Namespace;

@@ -150,18 +150,19 @@ impl PacketOracle {
     /// When the line is none of the protocol's.
     pub fn answer(&mut self, line: &str) -> anyhow::Result<Value> {
         let line: Value = serde_json::from_str(line)?;
-        match line["op"].as_str() {
+        let field = |name: &str| line.get(name).unwrap_or(&Value::Null);
+        match field("op").as_str() {
             Some("reset") => {
-                let config: CaseConfig = serde_json::from_value(line["config"].clone())?;
+                let config: CaseConfig = serde_json::from_value(field("config").clone())?;
                 Ok(match self.reset(&config)? {
                     None => json!({ "ok": true }),
                     Some(why) => json!({ "skip": why }),
                 })
             }
             Some("pkt") => {
-                let octets = unhex(line["pkt"].as_str().unwrap_or_default())?;
-                let at = line["at_ms"].as_u64().unwrap_or_default();
-                let is_inside = line["if"] == "in";
+                let octets = unhex(field("pkt").as_str().unwrap_or_default())?;
+                let at = field("at_ms").as_u64().unwrap_or_default();
+                let is_inside = field("if").as_str() == Some("in");
                 let out: Vec<_> = self
                     .packet(Duration::from_millis(at), is_inside, &octets)
                     .iter()

@@ -1,4 +1,8 @@
 //! Random TCP sequences: two ends that mean well, most of the time.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "sides are 0 and 1, and draws are below the number of choices"
+)]
 
 use core::net::Ipv4Addr;
 use packet_buffer::wire::{HeaderOptions, IpProtocol, Ipv4Repr, PseudoHeader, TcpFlags, TcpRepr};
