@@ -94,13 +94,16 @@ fuzz_target!(|input: Input<'_>| {
             let mut out = PacketBuf::new();
             let _ = mppe.1.decrypt(noise, &mut out);
         }
-        let mut packet = expected.clone();
-        mppe.0.encrypt(&mut packet);
-        let mut out = PacketBuf::new();
-        let decrypted = mppe.1.decrypt(packet.as_slice(), &mut out);
-        if input.noise.is_empty() {
-            assert_eq!(decrypted, Ok(()));
-            assert_eq!(out, expected);
+        // MPPE carries these protocols alone (RFC 3078 §3).
+        if (0x0021..=0x00fa).contains(&protocol.0) {
+            let mut packet = expected.clone();
+            mppe.0.encrypt(&mut packet);
+            let mut out = PacketBuf::new();
+            let decrypted = mppe.1.decrypt(packet.as_slice(), &mut out);
+            if input.noise.is_empty() {
+                assert_eq!(decrypted, Ok(()));
+                assert_eq!(out, expected);
+            }
         }
 
         if let (Some(sender), Some(receiver)) = (&mut ecp.0, &mut ecp.1) {
