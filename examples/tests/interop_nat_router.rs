@@ -6,6 +6,8 @@
 //! 10.1.N.2            192.168.7.2    192.168.7.1  203.0.113.1  198.51.100.10, 203.0.113.254
 //! ```
 
+#![allow(clippy::indexing_slicing, reason = "tests")]
+
 mod nat_lab;
 
 use anyhow::{Context, Result, ensure};

@@ -4,15 +4,15 @@
 //! What goes in is the same; what comes out must be. The seed is printed, and `NATFW_SEED` sets it.
 
 use anyhow::{Result, ensure};
+use core::net::Ipv4Addr;
 use core::time::Duration;
 use internetwork::lab::{interop_wanted, long_interop_wanted};
 use internetwork::packet_oracle::{
     CaseConfig, Comparison, KernelGateway, OUTSIDE, PacketOracle, Segment, Sequence, Translation,
 };
-use packet_buffer::RandomSource;
+use packet_buffer::random::OsRandom;
 use packet_buffer::wire::TcpFlags;
-use std::net::Ipv4Addr;
-use std::time::Instant;
+use packet_buffer::{RandomSource, time::StdClock};
 use testkit::SeededRandom;
 
 /// Segments of a sequence.
@@ -33,9 +33,7 @@ fn compare(profile: &str, time: Duration) -> Result<Count> {
     let seed = std::env::var("NATFW_SEED")
         .ok()
         .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| {
-            u64::from(std::process::id()) << 32 | u64::from(Instant::now().elapsed().subsec_nanos())
-        });
+        .unwrap_or_else(|| OsRandom.next_u64());
     println!("NATFW_SEED={seed}");
     let mut random = SeededRandom::new(seed);
     let mut kernel = KernelGateway::new(profile == "napt")?;
@@ -50,8 +48,9 @@ fn compare(profile: &str, time: Duration) -> Result<Count> {
         Ipv4Addr::new(10, 0, 0, 2)
     };
     let mut count = Count::default();
-    let start = Instant::now();
-    while start.elapsed() < time && count.differences.len() < 10 {
+    let clock = StdClock::new();
+    let end = clock.now() + time;
+    while clock.now() < end && count.differences.len() < 10 {
         oracle.reset(&config)?;
         count.sequences += 1;
         one(&mut kernel, &mut oracle, outside, &mut random, &mut count)?;

@@ -3,9 +3,11 @@
 //! The recordings are found through `INTERNETWORK_SHARED`. Whatever differs is in a list, with its reason; a
 //! difference that is not in the list, or one of the list that is gone, fails the test.
 
+extern crate alloc;
+
+use alloc::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 use internetwork::packet_oracle::{Case, PacketOracle, Tally, replay};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 

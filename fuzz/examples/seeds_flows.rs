@@ -138,7 +138,7 @@ fn main() -> io::Result<()> {
     }
     let of_side = |number: usize, length: u16| {
         let [high, low] = length.to_be_bytes();
-        [if number % 2 == 0 { 2 } else { 3 }, high, low]
+        [if number.is_multiple_of(2) { 2 } else { 3 }, high, low]
     };
     write("nat64_ops", "flow", &framed(&all, of_side))?;
     write("nat64_ops", "ipv6", &framed(&[udp6(), udp6()], of_side))?;

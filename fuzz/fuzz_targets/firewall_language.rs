@@ -15,7 +15,7 @@ fuzz_target!(|text: &str| {
         }
         Err(why) => {
             let at = why.position;
-            let line = text.split('\n').nth(at.line.saturating_sub(1) as usize);
+            let line = text.split('\n').nth(at.line.saturating_sub(1));
             assert!(line.is_some(), "{why} names a line that is not there");
         }
     }

@@ -49,7 +49,7 @@ fuzz_target!(|octets: &[u8]| {
         let length = usize::from(u16::from_be_bytes([high & 7, low])).min(tail.len());
         let (octets, tail) = tail.split_at(length);
         rest = tail;
-        now = now + Duration::from_millis(u64::from(head >> 4) * 700);
+        now += Duration::from_millis(u64::from(head >> 4) * 700);
         let names = ["lan0", "dmz0", "wan0"];
         let interface = |n: u8| {
             firewall

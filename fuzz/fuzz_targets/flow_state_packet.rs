@@ -23,7 +23,7 @@ fuzz_target!(|octets: &[u8]| {
         let length = usize::from(u16::from_be_bytes([high, low])).min(rest.len());
         let (packet, rest) = rest.split_at(length);
         octets = rest;
-        now = now + core::time::Duration::from_secs(seconds.into());
+        now += core::time::Duration::from_secs(seconds.into());
         let Ok(packet) = FlowPacket::parse(packet) else {
             continue;
         };

@@ -20,7 +20,7 @@ fuzz_target!(|octets: &[u8]| {
         let length = usize::from(u16::from_be_bytes([high & 7, low])).min(tail.len());
         let (octets, tail) = tail.split_at(length);
         rest = tail;
-        now = now + Duration::from_secs(u64::from(head >> 1));
+        now += Duration::from_secs(u64::from(head >> 1));
         let side = if head & 1 == 0 {
             Nat64Side::V6
         } else {

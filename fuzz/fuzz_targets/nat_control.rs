@@ -34,7 +34,7 @@ fuzz_target!(|octets: &[u8]| {
     while let Some((&[head, wait, length], tail)) = rest.split_first_chunk::<3>() {
         let (request, tail) = tail.split_at(usize::from(length).min(tail.len()));
         rest = tail;
-        now = now + Duration::from_secs(u64::from(wait) * 16);
+        now += Duration::from_secs(u64::from(wait) * 16);
         let source = SocketAddr::new(Ipv4Addr::new(10, 0, 0, head % 4).into(), 5_350);
         let _ = server.handle_input(now, source, request, &mut nat);
         while server.poll_transmit(&mut out).is_some() {

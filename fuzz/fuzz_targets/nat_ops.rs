@@ -147,17 +147,12 @@ fn config(profile: Profile) -> NatConfig {
     config
 }
 
-/// What went out, as it was before and after.
-struct Sent {
-    before: PacketBuf,
-    after: PacketBuf,
-}
-
 struct Bench {
     nat: Nat,
     profile: Profile,
     now: Instant,
-    sent: Vec<Sent>,
+    /// What went out, as it left.
+    sent: Vec<PacketBuf>,
 }
 
 impl Bench {
@@ -209,16 +204,16 @@ impl Bench {
             );
         }
         if self.sent.len() < 64 {
-            self.sent.push(Sent { before, after });
+            self.sent.push(after);
         }
     }
 
-    fn sent(&self, which: u8) -> Option<&Sent> {
+    fn sent(&self, which: u8) -> Option<&PacketBuf> {
         self.sent.get(usize::from(which) % self.sent.len().max(1))
     }
 
     fn answer(&self, which: u8, kind: &Kind) -> Option<PacketBuf> {
-        let ip = Ipv4Packet::parse(self.sent(which)?.after.as_slice()).ok()?;
+        let ip = Ipv4Packet::parse(self.sent(which)?.as_slice()).ok()?;
         let port = |at: usize| Some(u16::from_be_bytes(*ip.payload().get(at..)?.first_chunk()?));
         let (ours, theirs) = match ip.protocol() {
             IpProtocol::ICMP => (port(4)?, 0),
@@ -231,11 +226,11 @@ impl Bench {
         ))
     }
 
-    fn error(&self, which: u8, code: u8, cut: u8) -> Option<(PacketBuf, Ipv4Addr)> {
+    fn error(&self, which: u8, code: u8, cut: u8) -> Option<PacketBuf> {
         let sent = self.sent(which)?;
-        let quoted = sent.after.as_slice();
+        let quoted = sent.as_slice();
         let quoted = quoted.get(..quoted.len() - usize::from(cut % 16))?;
-        let ip = Ipv4Packet::parse(sent.after.as_slice()).ok()?;
+        let ip = Ipv4Packet::parse(sent.as_slice()).ok()?;
         let mut error = PacketBuf::from_slice(PacketBuf::DEFAULT_HEADROOM, quoted);
         Icmpv4Repr::DestinationUnreachable {
             code: icmpv4_code::Unreachable(code % 16),
@@ -309,11 +304,12 @@ impl Bench {
                 }
             }
             Op::Error { which, code, cut } => {
-                if let Some((error, host)) = self.error(which, code, cut) {
+                if let Some(error) = self.error(which, code, cut) {
                     let (verdict, after) = self.put(Side::Outside, error);
                     if matches!(verdict, Verdict::Forward { .. }) {
                         let ip = Ipv4Packet::parse(after.as_slice()).expect("translated");
-                        assert_eq!(ip.destination(), host);
+                        // Whose the port is now: its first owner's session may have ended.
+                        assert_eq!(ip.destination().octets()[..3], [10, 0, 0]);
                     }
                 }
             }
@@ -347,7 +343,7 @@ impl Bench {
                 }
             }
             Op::Wait(seconds) => {
-                self.now = self.now + Duration::from_secs(u64::from(seconds % 600));
+                self.now += Duration::from_secs(u64::from(seconds % 600));
                 if self.nat.poll_timeout().is_some_and(|at| at <= self.now) {
                     self.nat.handle_timeout(self.now);
                     assert!(self.nat.poll_timeout().is_none_or(|at| at > self.now));
