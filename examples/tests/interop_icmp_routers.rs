@@ -96,10 +96,7 @@ fn configures_itself(label: &str, preference: &str, start: Start<'_>) -> Result<
         counters["router_advertisements"].as_u64() >= Some(1),
         "{counters}"
     );
-    ensure!(
-        counters["router_solicitations"].as_u64() >= Some(1),
-        "{counters}"
-    );
+    // A router that advertises while our link-local address is still tested leaves nothing to ask for.
     Ok(())
 }
 
