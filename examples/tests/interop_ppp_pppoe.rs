@@ -76,7 +76,11 @@ impl Ethernet {
         let line = "-6 -n -c 2 -i 0.1 -W 3";
         let ours: Vec<&str> = line.split(' ').chain(["fe80::1%ppp0"]).collect();
         self.namespace.run("ping", &ours)?;
-        self.lane()?.run(&format!("ping {line} fe80::2%ppp0"))?;
+        // The device of a session before this one may still be there.
+        let newest = "ip -o -4 addr show to 10.9.0.1 | tail -n 1 | awk '{print $2}'";
+        let device = self.lane()?.run(newest)?;
+        let device = device.trim();
+        self.lane()?.run(&format!("ping {line} fe80::2%{device}"))?;
         Ok(())
     }
 
