@@ -225,11 +225,13 @@ impl Lab {
                     "www.example",
                     "+short",
                     "+time=3",
-                    "+tries=2",
+                    "+tries=3",
                     transport,
                 ];
                 let answer = client.run("dig", &arguments)?;
-                ensure!(answer.trim() == "198.51.100.80", "{transport}: {answer}");
+                // A datagram can be lost among those of iperf3; dig says so and asks again.
+                let last = answer.trim().lines().last();
+                ensure!(last == Some("198.51.100.80"), "{transport}: {answer}");
             }
         }
         Ok(())
