@@ -240,7 +240,14 @@ fn benches(workspace: &Workspace) -> Result<()> {
 fn interop(workspace: &Workspace) -> Result<Outcome> {
     match interop::obstacle() {
         Some(reason) if !in_ci() => Ok(Outcome::Skipped(reason.to_owned())),
-        _ => interop::run(workspace, &interop::Options { all: false }).map(passed),
+        _ => interop::run(
+            workspace,
+            &interop::Options {
+                all: false,
+                only: None,
+            },
+        )
+        .map(passed),
     }
 }
 

@@ -2,14 +2,23 @@
 //!
 //! They are the test files `examples/tests/interop_*.rs`. `INTERNETWORK_INTEROP` turns them on:
 //! without it they say that they skipped, with it they are required.
+//!
+//! Their peers are whole programs that run in real time, so that a machine that is busy elsewhere
+//! can make one late. A file that fails is run once more, and the report at the end names it
+//! whatever comes of that: a file that fails twice fails the stage.
 
 use crate::process;
 use crate::workspace::{EXAMPLES, Workspace};
 use anyhow::{Context, Result, bail};
+use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 /// The variable that turns the tests on: `1`, or `all` for the long ones too.
 const SWITCH: &str = "INTERNETWORK_INTEROP";
+
+/// Where the examples are, from the root.
+const EXAMPLES_FOLDER: &str = "examples";
 
 /// What `cargo xtask interop` takes.
 #[derive(clap::Args)]
@@ -17,6 +26,9 @@ pub(crate) struct Options {
     /// Run the long tests too.
     #[arg(long)]
     pub(crate) all: bool,
+    /// Run only the files with this in their names.
+    #[arg(long)]
+    pub(crate) only: Option<String>,
 }
 
 /// Installs missing peers, then runs the tests.
@@ -33,19 +45,77 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         EXAMPLES,
         "--examples",
     ]))?;
-    process::run(
-        process::cargo(&workspace.root)
-            .env(SWITCH, if options.all { "all" } else { "1" })
-            .args([
-                "test",
-                "--release",
-                "--package",
-                EXAMPLES,
-                "--test",
-                "interop_*",
-            ])
-            .args(["--", "--test-threads=1", "--nocapture"]),
-    )
+    let wanted = options.only.as_deref().unwrap_or_default();
+    let mut files = test_files(&workspace.root)?;
+    files.retain(|name| name.contains(wanted));
+    if files.is_empty() {
+        bail!("no interop test has {wanted:?} in its name");
+    }
+    process::run(test(workspace, options, "interop_*").arg("--no-run"))?;
+    let mut report = Vec::new();
+    let mut failed = 0;
+    for name in &files {
+        let start = Instant::now();
+        let attempt = || {
+            let mut command = test(workspace, options, name);
+            process::run(command.args(["--", "--test-threads=1", "--nocapture"]))
+        };
+        let outcome = match attempt() {
+            Ok(()) => "passed",
+            Err(why) => {
+                println!("{why}; once more");
+                if attempt().is_ok() {
+                    "passed at the second try"
+                } else {
+                    failed += 1;
+                    "FAILED twice"
+                }
+            }
+        };
+        let seconds = start.elapsed().as_secs_f64();
+        report.push(format!("{name:<32}{seconds:>7.1} s  {outcome}"));
+    }
+    println!("\n{}", report.join("\n"));
+    if failed > 0 {
+        bail!("{failed} of {} interop test files failed", files.len());
+    }
+    Ok(())
+}
+
+/// `cargo test` of the interop files that the pattern names.
+fn test(workspace: &Workspace, options: &Options, pattern: &str) -> Command {
+    let mut command = process::cargo(&workspace.root);
+    command
+        .env(SWITCH, if options.all { "all" } else { "1" })
+        .args([
+            "test",
+            "--release",
+            "--package",
+            EXAMPLES,
+            "--test",
+            pattern,
+        ]);
+    command
+}
+
+/// The names of the test files, in order.
+fn test_files(root: &Path) -> Result<Vec<String>> {
+    let directory = root.join(EXAMPLES_FOLDER).join("tests");
+    let entries = std::fs::read_dir(&directory)
+        .with_context(|| format!("cannot list {}", directory.display()))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        if let Some(stem) = stem
+            && stem.starts_with("interop_")
+            && path.extension().is_some_and(|extension| extension == "rs")
+        {
+            names.push(stem.to_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// Why the tests cannot run on this machine, if they cannot.
@@ -96,6 +166,15 @@ fn is_installed(package: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_interop_file_is_found() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let names = test_files(root).unwrap();
+        assert!(names.len() > 10, "{names:?}");
+        assert!(names.is_sorted());
+        assert!(names.contains(&"interop_nat_router".to_owned()));
+    }
 
     #[test]
     fn a_package_that_does_not_exist_is_not_installed() {
