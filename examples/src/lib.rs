@@ -37,6 +37,7 @@ pub mod rip_router;
 pub mod router_config;
 pub mod router_sim;
 pub mod trace_report;
+pub mod world;
 
 /// The code in the project's README is compiled and run.
 #[cfg(doctest)]

@@ -1,0 +1,3 @@
+//! The internetwork: hosts, routers, translators and firewalls of the crates, joined by simulated links.
+
+pub mod model;
