@@ -123,4 +123,4 @@ pub use seed::{
     SEED_VARIABLE, SEEDS_VARIABLE, SeedGuard, for_each_seed, parse_seed, seed_from_env, seeds,
 };
 pub use sweep::sweep;
-pub use tap::Tap;
+pub use tap::{Tap, Tapped};

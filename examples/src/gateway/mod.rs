@@ -148,6 +148,14 @@ pub struct Gateway {
     dropped: u64,
 }
 
+fn check_routes(routes: &[Route], count: usize) -> anyhow::Result<()> {
+    let all_there = routes.iter().all(|route| match route {
+        Route::V4(_, interface) | Route::V6(_, interface) => *interface < count,
+    });
+    anyhow::ensure!(all_there, "a route leads to an interface that is not there");
+    Ok(())
+}
+
 /// What the gateway knows of a packet on its way.
 struct Transit {
     ingress: usize,
@@ -170,11 +178,7 @@ impl Gateway {
         firewall: Option<Firewall>,
         mut random: Box<dyn RandomSource + Send>,
     ) -> anyhow::Result<Self> {
-        let count = config.interfaces.len();
-        let all_there = config.routes.iter().all(|route| match route {
-            Route::V4(_, interface) | Route::V6(_, interface) => *interface < count,
-        });
-        anyhow::ensure!(all_there, "a route leads to an interface that is not there");
+        check_routes(&config.routes, config.interfaces.len())?;
         let interface_ids = config
             .interfaces
             .iter()
@@ -281,6 +285,39 @@ impl Gateway {
     /// The configuration.
     pub const fn config(&self) -> &GatewayConfig {
         &self.config
+    }
+
+    /// Gives the gateway another translator, or none: sessions of the old one end.
+    pub fn set_nat(&mut self, nat: Option<Nat>) {
+        self.nat = nat;
+    }
+
+    /// Replaces the routes.
+    ///
+    /// # Errors
+    ///
+    /// When one leads to an interface that is not there; the old ones stay.
+    pub fn set_routes(&mut self, routes: Vec<Route>) -> anyhow::Result<()> {
+        check_routes(&routes, self.config.interfaces.len())?;
+        self.config.routes = routes;
+        Ok(())
+    }
+
+    /// Changes an interface's addresses and the most octets of a packet there.
+    pub fn set_interface(&mut self, number: usize, addresses: Vec<IpAddr>, mtu: usize) {
+        if let Some(interface) = self.config.interfaces.get_mut(number) {
+            interface.addresses = addresses;
+            interface.mtu = mtu;
+        }
+    }
+
+    /// Sends a packet of the router's own, which no rule judges and nothing translates. Says by which
+    /// interface it goes; `None` when there is no route.
+    pub fn originate(&mut self, packet: PacketBuf) -> Option<usize> {
+        let destination = IpPacket::parse(packet.as_slice()).ok()?.destination();
+        let egress = self.interface_to(destination)?;
+        self.push(egress, packet);
+        Some(egress)
     }
 
     /// Packets that were dropped.

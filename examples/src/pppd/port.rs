@@ -81,6 +81,11 @@ impl Outbox {
         Ok(Some(sent))
     }
 
+    /// Takes the first frame out, where the line carries frames; some octets otherwise.
+    pub fn pop(&mut self) -> Option<PacketBuf> {
+        self.chunks.pop_front()
+    }
+
     /// Takes all octets out.
     pub fn take(&mut self) -> Vec<u8> {
         let chunks = self.chunks.drain(..);
@@ -191,6 +196,14 @@ impl Port {
         }
     }
 
+    /// Looks for a concentrator, where the line is an Ethernet and this end the client; the link begins with
+    /// the session.
+    pub fn discover(&mut self, now: Instant) {
+        if let Carrier::Ethernet(Pppoe::Client(client)) = &mut self.carrier {
+            client.open(now);
+        }
+    }
+
     /// The session is given up: the other end is told, where there is a way to tell it.
     pub fn release_line(&mut self, now: Instant) {
         if let Carrier::Ethernet(pppoe) = &mut self.carrier {
@@ -243,8 +256,9 @@ impl Port {
                 Carrier::Ethernet(pppoe) => {
                     let packet = pppoe.handle_input(now, core::mem::take(&mut octets));
                     while let Some(event) = pppoe.poll_event() {
-                        if let SessionEvent::Closed(_) = event {
-                            self.link.lower_down(now);
+                        match event {
+                            SessionEvent::Opened { .. } => self.link.lower_up(now),
+                            SessionEvent::Closed(_) => self.link.lower_down(now),
                         }
                     }
                     // Frames of others pass by on an Ethernet.

@@ -1,4 +1,15 @@
 //! The internetwork: hosts, routers, translators and firewalls of the crates, joined by simulated links.
 
+mod assemble;
+mod counters;
+pub mod ethernet;
+pub mod host;
+pub mod journal;
 pub mod model;
 pub mod page;
+pub mod ppp;
+pub mod router;
+pub mod run;
+pub mod scenario;
+pub mod stage;
+pub mod tcp;

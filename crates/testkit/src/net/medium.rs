@@ -2,9 +2,9 @@
 
 use super::link::{LinkConfig, LinkCounters};
 use super::{End, Record};
-use crate::pcapng::InterfaceId;
 use crate::random::SeededRandom;
 use crate::tap::Tap;
+use crate::tap::TapInterface;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use packet_buffer::{Instant, RandomSource as _};
@@ -23,7 +23,7 @@ pub(crate) struct MediumTap {
     pub(crate) tap: Tap,
     pub(crate) link_type: crate::LinkType,
     /// The interface of each station, in the same order.
-    pub(crate) interfaces: Vec<InterfaceId>,
+    pub(crate) interfaces: Vec<TapInterface>,
 }
 
 /// A node's port, attached to a medium, and the direction from it into the medium.

@@ -1,0 +1,886 @@
+//! A router: ports, a gateway between them with or without translator and firewall, and RIP for both versions.
+
+use super::ethernet::{EthernetPort, EthernetSetup};
+use super::journal::Journal;
+use super::ppp::{Line, PppPort};
+use crate::gateway::{Cause, Gateway, GatewayConfig, Interface, Outcome, Route};
+use alloc::collections::{BTreeMap, VecDeque};
+use anyhow::{Context as _, Result, anyhow};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use nat::{Nat, Side};
+use packet_buffer::fragment::ReassemblerConfig;
+use packet_buffer::wire::{
+    IpPacket, IpProtocol, Ipv4Prefix, Ipv4Repr, Ipv6Prefix, Ipv6Repr, PseudoHeader, UdpDatagram,
+    UdpRepr,
+};
+use packet_buffer::{Instant, PacketBuf};
+use rip::config::{Config, InterfaceAddress, InterfaceConfig, Redistribution};
+use rip::engine::{Engine, InterfaceId, Received};
+use rip::rib::{LocalRoute, NextHop, Source};
+use rip::{Family, Ipv4, Ipv6};
+use stateful_firewall::Firewall;
+use testkit::{Discarded, Node, Port, SeededRandom};
+
+/// RIP's port, and RIPng's.
+const RIP_PORT: u16 = 520;
+const RIPNG_PORT: u16 = 521;
+
+/// Rows of a table that are shown.
+pub const MAX_ROWS: usize = 60;
+
+/// What to do when IPCP has given an address.
+pub type OnAddress = Box<dyn Fn(Ipv4Addr) -> Result<Nat>>;
+
+/// A port of a router.
+pub enum AnyPort {
+    /// On an Ethernet.
+    Ethernet(Box<EthernetPort>),
+    /// With PPP.
+    Ppp(Box<PppPort>),
+}
+
+impl AnyPort {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Ethernet(port) => port.name(),
+            Self::Ppp(port) => port.name(),
+        }
+    }
+}
+
+/// What the gateway has done with packets that came in, by outcome.
+#[derive(Debug, Clone, Default)]
+pub struct Outcomes {
+    /// Each outcome, in words, and how often it was.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// A router that is being put together.
+pub struct RouterBuilder {
+    name: String,
+    journal: Journal,
+    random: SeededRandom,
+    ports: Vec<AnyPort>,
+    interfaces: Vec<Interface>,
+    rip: Engine<Ipv4>,
+    ripng: Engine<Ipv6>,
+    nat: Option<Nat>,
+    on_address: Option<OnAddress>,
+    firewall: Option<Firewall>,
+    dials_out: Vec<usize>,
+}
+
+/// Whether a port speaks RIP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaks {
+    /// No: its network is a route all the same.
+    Nothing,
+    /// RIP version 2 and RIPng, with this cost.
+    Rip(u8),
+}
+
+impl RouterBuilder {
+    /// A router without ports. What it has for itself (networks of its ports, static routes) is redistributed
+    /// where it speaks RIP.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: the engines' defaults work.
+    pub fn new(name: &str, random: SeededRandom, journal: &Journal) -> Result<Self> {
+        Self::with_limits(name, random, journal, None)
+    }
+
+    /// The same with a limit on routes that are taken from one neighbor.
+    ///
+    /// # Errors
+    ///
+    /// When the limit makes no sense.
+    pub fn with_limits(
+        name: &str,
+        random: SeededRandom,
+        journal: &Journal,
+        routes_per_neighbor: Option<usize>,
+    ) -> Result<Self> {
+        let mut v4 = Config {
+            redistribute: vec![
+                Redistribution::all(Source::Connected),
+                Redistribution::all(Source::Static),
+            ],
+            ..Config::default()
+        };
+        let mut v6 = Config {
+            redistribute: vec![
+                Redistribution::all(Source::Connected),
+                Redistribution::all(Source::Static),
+            ],
+            ..Config::default()
+        };
+        if let Some(limit) = routes_per_neighbor {
+            v4.max_routes_per_neighbor = limit;
+            v6.max_routes_per_neighbor = limit;
+        }
+        let rip = Engine::new(v4, Box::new(random.fork("rip"))).map_err(|why| anyhow!(why))?;
+        let ripng = Engine::new(v6, Box::new(random.fork("ripng"))).map_err(|why| anyhow!(why))?;
+        Ok(Self {
+            name: name.to_owned(),
+            journal: journal.clone(),
+            random,
+            ports: Vec::new(),
+            interfaces: Vec::new(),
+            rip,
+            ripng,
+            nat: None,
+            on_address: None,
+            firewall: None,
+            dials_out: Vec::new(),
+        })
+    }
+
+    /// Adds a port on an Ethernet; its number.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the set-up.
+    pub fn ethernet(
+        &mut self,
+        name: &str,
+        setup: EthernetSetup,
+        side: Side,
+        speaks: Speaks,
+    ) -> Result<usize> {
+        let number = self.ports.len();
+        let id = InterfaceId(u32::try_from(number)?);
+        let mut v4 = Vec::new();
+        let mut v6 = Vec::new();
+        let mut networks = Vec::new();
+        for (address, prefix_length) in setup.addresses.iter().copied() {
+            match address {
+                IpAddr::V4(address) => {
+                    networks.push(Ipv4Prefix::new(address, prefix_length).context("a prefix")?);
+                    v4.push(InterfaceAddress {
+                        address,
+                        prefix_length,
+                    });
+                }
+                IpAddr::V6(address) => v6.push(InterfaceAddress {
+                    address,
+                    prefix_length,
+                }),
+            }
+        }
+        let start = Instant::ZERO;
+        let mut config = InterfaceConfig::<Ipv4>::new(v4);
+        config.passive = speaks == Speaks::Nothing;
+        let mut config6 = InterfaceConfig::<Ipv6>::new(v6);
+        config6.passive = config.passive;
+        config6.mtu = usize::try_from(setup.mtu)?;
+        if let Speaks::Rip(cost) = speaks {
+            config.cost = cost;
+            config6.cost = cost;
+        }
+        self.rip
+            .add_interface(start, id, config)
+            .map_err(|why| anyhow!("{}: {name}: {why}", self.name))?;
+        self.ripng
+            .add_interface(start, id, config6)
+            .map_err(|why| anyhow!("{}: {name}: {why}", self.name))?;
+        self.interfaces.push(Interface {
+            name: name.to_owned(),
+            addresses: setup.addresses.iter().map(|it| it.0).collect(),
+            networks,
+            mtu: usize::try_from(setup.mtu)?,
+            side,
+            reverse_path: false,
+        });
+        let port = EthernetPort::new(&self.name, name, setup, &self.random, &self.journal)?;
+        self.ports.push(AnyPort::Ethernet(Box::new(port)));
+        Ok(number)
+    }
+
+    /// Adds a port with PPP; its number. With `dials_out` the default routes lead through it while it is up.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the settings.
+    pub fn ppp(
+        &mut self,
+        name: &str,
+        line: Line,
+        settings: &str,
+        side: Side,
+        dials_out: bool,
+    ) -> Result<usize> {
+        let number = self.ports.len();
+        let port = PppPort::new(
+            &self.name,
+            name,
+            line,
+            settings,
+            &self.random,
+            &self.journal,
+        )?;
+        if dials_out {
+            self.dials_out.push(number);
+        }
+        self.interfaces.push(Interface {
+            name: name.to_owned(),
+            addresses: Vec::new(),
+            networks: Vec::new(),
+            mtu: port.mtu(),
+            side,
+            reverse_path: false,
+        });
+        self.ports.push(AnyPort::Ppp(Box::new(port)));
+        Ok(number)
+    }
+
+    /// Adds a static IPv4 route; without a gateway its destinations are on the link.
+    ///
+    /// # Errors
+    ///
+    /// When the engine takes no more.
+    pub fn route_v4(&mut self, prefix: &str, port: usize, gateway: Option<Ipv4Addr>) -> Result<()> {
+        let prefix: Ipv4Prefix = prefix.parse()?;
+        let prefix = Ipv4::prefix(prefix.network(), prefix.length()).context("a prefix")?;
+        let route = static_route(prefix, port, gateway.unwrap_or(Ipv4Addr::UNSPECIFIED))?;
+        let added = self.rip.add_route(Instant::ZERO, route);
+        added.map_err(|why| anyhow!(why))
+    }
+
+    /// Adds a static IPv6 route.
+    ///
+    /// # Errors
+    ///
+    /// When the engine takes no more.
+    pub fn route_v6(&mut self, prefix: &str, port: usize, gateway: Option<Ipv6Addr>) -> Result<()> {
+        let prefix: Ipv6Prefix = prefix.parse()?;
+        let prefix = Ipv6::prefix(prefix.network(), prefix.length()).context("a prefix")?;
+        let route = static_route(prefix, port, gateway.unwrap_or(Ipv6Addr::UNSPECIFIED))?;
+        let added = self.ripng.add_route(Instant::ZERO, route);
+        added.map_err(|why| anyhow!(why))
+    }
+
+    /// Gives it a translator.
+    pub fn nat(&mut self, nat: Nat) {
+        self.nat = Some(nat);
+    }
+
+    /// Gives it a translator as soon as IPCP has given it an address.
+    pub fn nat_when_dialled(&mut self, make: OnAddress) {
+        self.on_address = Some(make);
+    }
+
+    /// Gives it a firewall, whose interfaces have the names of the ports.
+    pub fn firewall(&mut self, firewall: Firewall) {
+        self.firewall = Some(firewall);
+    }
+
+    /// Packets from the port have to come from where their sources are routed to.
+    pub fn check_reverse_path(&mut self, port: usize) {
+        if let Some(interface) = self.interfaces.get_mut(port) {
+            interface.reverse_path = true;
+        }
+    }
+
+    /// The router.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the set-up.
+    pub fn build(self) -> Result<RouterNode> {
+        let config = GatewayConfig {
+            interfaces: self.interfaces,
+            routes: Vec::new(),
+            reassembler: Some(ReassemblerConfig::default()),
+            firewall_outside: false,
+            fill_options: true,
+            max_transmits: 4_096,
+        };
+        let random = Box::new(self.random.fork("gateway"));
+        let mut router = RouterNode {
+            gateway: Gateway::new(config, self.nat, self.firewall, random)?,
+            name: self.name,
+            journal: self.journal,
+            ports: self.ports,
+            rip: self.rip,
+            ripng: self.ripng,
+            on_address: self.on_address,
+            dials_out: self.dials_out,
+            link_locals: BTreeMap::new(),
+            outcomes: Outcomes::default(),
+            unreachable: 0,
+            latest: Instant::ZERO,
+            nat_notes: VecDeque::new(),
+            firewall_notes: VecDeque::new(),
+            route_changes: 0,
+        };
+        router.follow_routes(true);
+        Ok(router)
+    }
+}
+
+fn static_route<F: Family>(
+    prefix: F::Prefix,
+    port: usize,
+    gateway: F::Address,
+) -> Result<LocalRoute<F>> {
+    Ok(LocalRoute {
+        prefix,
+        source: Source::Static,
+        distance: 1,
+        metric: 1,
+        tag: 0,
+        next_hop: NextHop {
+            interface: Some(InterfaceId(u32::try_from(port)?)),
+            address: gateway,
+        },
+    })
+}
+
+/// Events that are kept of a translator or a firewall.
+const MAX_NOTES: usize = 10_000;
+
+/// A router; see the [module's documentation](self).
+pub struct RouterNode {
+    name: String,
+    journal: Journal,
+    ports: Vec<AnyPort>,
+    gateway: Gateway,
+    rip: Engine<Ipv4>,
+    ripng: Engine<Ipv6>,
+    on_address: Option<OnAddress>,
+    dials_out: Vec<usize>,
+    /// Link-local addresses that RIPng was told, by port.
+    link_locals: BTreeMap<usize, Ipv6Addr>,
+    outcomes: Outcomes,
+    unreachable: u64,
+    latest: Instant,
+    nat_notes: VecDeque<nat::NatEvent>,
+    firewall_notes: VecDeque<stateful_firewall::Event>,
+    route_changes: u64,
+}
+
+impl RouterNode {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The ports.
+    pub fn ports(&self) -> &[AnyPort] {
+        &self.ports
+    }
+
+    /// A port with PPP.
+    ///
+    /// # Errors
+    ///
+    /// When it has none of that name.
+    pub fn ppp(&self, name: &str) -> Result<&PppPort> {
+        let mut ports = self.ports.iter();
+        let found = ports.find_map(|port| match port {
+            AnyPort::Ppp(port) if port.name() == name => Some(&**port),
+            _ => None,
+        });
+        found.with_context(|| format!("{} has no port {name} with PPP", self.name))
+    }
+
+    /// A port on an Ethernet.
+    ///
+    /// # Errors
+    ///
+    /// When it has none of that name.
+    pub fn ethernet(&self, name: &str) -> Result<&EthernetPort> {
+        let mut ports = self.ports.iter();
+        let found = ports.find_map(|port| match port {
+            AnyPort::Ethernet(port) if port.name() == name => Some(&**port),
+            _ => None,
+        });
+        found.with_context(|| format!("{} has no port {name} on an Ethernet", self.name))
+    }
+
+    /// The gateway.
+    pub const fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// The gateway, to change it.
+    pub const fn gateway_mut(&mut self) -> &mut Gateway {
+        &mut self.gateway
+    }
+
+    /// RIP, with the IPv4 routes.
+    pub const fn rip(&self) -> &Engine<Ipv4> {
+        &self.rip
+    }
+
+    /// RIPng, with the IPv6 routes.
+    pub const fn ripng(&self) -> &Engine<Ipv6> {
+        &self.ripng
+    }
+
+    /// What became of packets.
+    pub const fn outcomes(&self) -> &Outcomes {
+        &self.outcomes
+    }
+
+    /// How often a route has changed.
+    pub const fn route_changes(&self) -> u64 {
+        self.route_changes
+    }
+
+    /// What the translator has told, oldest first.
+    pub const fn nat_notes(&self) -> &VecDeque<nat::NatEvent> {
+        &self.nat_notes
+    }
+
+    /// What the firewall has told, oldest first.
+    pub const fn firewall_notes(&self) -> &VecDeque<stateful_firewall::Event> {
+        &self.firewall_notes
+    }
+
+    /// The carrier of a port is gone, or back: its routes are poisoned at once.
+    pub fn set_carrier(&mut self, now: Instant, port: usize, is_up: bool) {
+        let now = self.advance(now);
+        let id = id(port);
+        self.rip.set_link_up(now, id, is_up);
+        self.ripng.set_link_up(now, id, is_up);
+        let name = self.ports.get(port).map_or("?", AnyPort::name).to_owned();
+        let state = if is_up { "up" } else { "down" };
+        self.journal
+            .state(now, &self.name, &format!("carrier of {name}"), state);
+        self.settle(now);
+    }
+
+    fn advance(&mut self, now: Instant) -> Instant {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+
+    /// An IP packet that came in by a port.
+    fn receive(&mut self, now: Instant, port: usize, octets: &[u8]) {
+        if self.receive_rip(now, port, octets) {
+            return;
+        }
+        let is_group = IpPacket::parse(octets).is_ok_and(|it| it.destination().is_multicast());
+        let outcome = if is_group {
+            Outcome::Dropped(Cause::Destination)
+        } else {
+            self.gateway.handle_input(now, port, octets)
+        };
+        let words = match outcome {
+            Outcome::Forwarded(_) => "forwarded".to_owned(),
+            Outcome::Local => "for the router".to_owned(),
+            Outcome::Held => "held: a fragment".to_owned(),
+            Outcome::Refused(cause) => format!("refused: {}", cause_text(cause)),
+            Outcome::Dropped(cause) => format!("dropped: {}", cause_text(cause)),
+        };
+        *self.outcomes.counts.entry(words).or_default() += 1;
+    }
+
+    /// Whether the packet was RIP's or RIPng's.
+    fn receive_rip(&mut self, now: Instant, port: usize, octets: &[u8]) -> bool {
+        let Ok(packet) = IpPacket::parse(octets) else {
+            return false;
+        };
+        let (payload, protocol) = match &packet {
+            IpPacket::V4(v4) if !v4.is_fragment() => (v4.payload(), v4.protocol()),
+            IpPacket::V4(_) => return false,
+            IpPacket::V6(v6) => match v6.upper_layer() {
+                Ok(upper) => (upper.payload, upper.protocol),
+                Err(_) => return false,
+            },
+        };
+        if protocol != IpProtocol::UDP {
+            return false;
+        }
+        let Ok(datagram) = UdpDatagram::parse(payload) else {
+            return false;
+        };
+        if datagram.verify_checksum(&packet.pseudo_header()).is_err() {
+            return false;
+        }
+        match &packet {
+            IpPacket::V4(v4) if datagram.destination_port() == RIP_PORT => {
+                let received = Received {
+                    interface: id(port),
+                    source: v4.source(),
+                    source_port: datagram.source_port(),
+                    destination: v4.destination(),
+                    hop_limit: Some(v4.time_to_live()),
+                    payload: datagram.payload(),
+                };
+                // What is ignored is counted by the engine.
+                let _ = self.rip.handle_input(now, &received);
+                true
+            }
+            IpPacket::V6(v6) if datagram.destination_port() == RIPNG_PORT => {
+                let received = Received {
+                    interface: id(port),
+                    source: v6.source(),
+                    source_port: datagram.source_port(),
+                    destination: v6.destination(),
+                    hop_limit: Some(v6.hop_limit()),
+                    payload: datagram.payload(),
+                };
+                let _ = self.ripng.handle_input(now, &received);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Where a packet goes from a port: the next router, or the destination itself.
+    fn next_hop(&self, port: usize, destination: IpAddr) -> IpAddr {
+        match destination {
+            IpAddr::V4(address) => {
+                let route = self.rip.rib().lookup(address);
+                let hops = route.map(|route| route.next_hops);
+                let hop = hops.and_then(|it| it.iter().find(|hop| hop.interface == Some(id(port))));
+                match hop {
+                    Some(hop) if !hop.address.is_unspecified() => IpAddr::V4(hop.address),
+                    _ => destination,
+                }
+            }
+            IpAddr::V6(address) => {
+                let route = self.ripng.rib().lookup(address);
+                let hops = route.map(|route| route.next_hops);
+                let hop = hops.and_then(|it| it.iter().find(|hop| hop.interface == Some(id(port))));
+                match hop {
+                    Some(hop) if !hop.address.is_unspecified() => IpAddr::V6(hop.address),
+                    _ => destination,
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, now: Instant, port: usize, next_hop: IpAddr, packet: PacketBuf) {
+        match self.ports.get_mut(port) {
+            Some(AnyPort::Ethernet(port)) => port.send(now, next_hop, packet),
+            // What a line does not take yet is lost, as on any other.
+            Some(AnyPort::Ppp(port)) => {
+                if port.send(now, packet).is_err() {
+                    *self
+                        .outcomes
+                        .counts
+                        .entry("dropped: line is down".to_owned())
+                        .or_default() += 1;
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Carries everything from machine to machine.
+    fn settle(&mut self, now: Instant) {
+        self.follow_ports(now);
+        self.follow_routes(false);
+        while let Some((port, packet)) = self.gateway.poll_transmit() {
+            let destination = IpPacket::parse(packet.as_slice()).map(|it| it.destination());
+            if let Ok(destination) = destination {
+                let next_hop = self.next_hop(port, destination);
+                self.send(now, port, next_hop, packet);
+            }
+        }
+        self.send_rip(now);
+        for port in &mut self.ports {
+            if let AnyPort::Ethernet(port) = port {
+                while port.poll_unreachable().is_some() {
+                    self.unreachable += 1;
+                }
+            }
+        }
+        if let Some(nat) = self.gateway.nat_mut() {
+            while let Some(event) = nat.poll_event() {
+                keep(&mut self.nat_notes, event);
+            }
+        }
+        if let Some(firewall) = self.gateway.firewall_mut() {
+            while let Some(event) = firewall.poll_event() {
+                keep(&mut self.firewall_notes, event);
+            }
+        }
+        while self.rip.poll_event().is_some() {}
+        while self.ripng.poll_event().is_some() {}
+    }
+
+    fn send_rip(&mut self, now: Instant) {
+        let mut out = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
+        while let Some(transmit) = self.rip.poll_transmit(&mut out) {
+            let addresses = PseudoHeader::V4 {
+                source: transmit.source,
+                destination: transmit.destination,
+            };
+            let udp = UdpRepr {
+                source_port: transmit.source_port,
+                destination_port: transmit.destination_port,
+            };
+            let ip = Ipv4Repr {
+                time_to_live: transmit.hop_limit,
+                ..Ipv4Repr::new(transmit.source, transmit.destination, IpProtocol::UDP)
+            };
+            let mut packet = core::mem::take(&mut out);
+            if udp
+                .emit(&mut packet, &addresses)
+                .and_then(|()| ip.emit(&mut packet))
+                .is_ok()
+            {
+                let port = number(transmit.interface);
+                self.send(now, port, IpAddr::V4(transmit.destination), packet);
+            }
+            out = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
+        }
+        while let Some(transmit) = self.ripng.poll_transmit(&mut out) {
+            let addresses = PseudoHeader::V6 {
+                source: transmit.source,
+                destination: transmit.destination,
+            };
+            let udp = UdpRepr {
+                source_port: transmit.source_port,
+                destination_port: transmit.destination_port,
+            };
+            let ip = Ipv6Repr {
+                hop_limit: transmit.hop_limit,
+                ..Ipv6Repr::new(transmit.source, transmit.destination, IpProtocol::UDP)
+            };
+            let mut packet = core::mem::take(&mut out);
+            if udp
+                .emit(&mut packet, &addresses)
+                .and_then(|()| ip.emit(&mut packet))
+                .is_ok()
+            {
+                let port = number(transmit.interface);
+                self.send(now, port, IpAddr::V6(transmit.destination), packet);
+            }
+            out = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
+        }
+    }
+
+    /// Addresses that have come and gone.
+    fn follow_ports(&mut self, now: Instant) {
+        for (number, port) in self.ports.iter_mut().enumerate() {
+            match port {
+                AnyPort::Ethernet(port) => {
+                    let Some(link_local) = port.link_local() else {
+                        continue;
+                    };
+                    if self.link_locals.insert(number, link_local) == Some(link_local) {
+                        continue;
+                    }
+                    let globals = port.setup().addresses.iter().filter_map(|it| match it {
+                        (IpAddr::V6(address), prefix_length) => Some(InterfaceAddress {
+                            address: *address,
+                            prefix_length: *prefix_length,
+                        }),
+                        _ => None,
+                    });
+                    let own = InterfaceAddress {
+                        address: link_local,
+                        prefix_length: 64,
+                    };
+                    let addresses = globals.chain([own]).collect();
+                    // The prefix lengths are right: the port has them too.
+                    let _ = self.ripng.set_addresses(now, id(number), addresses);
+                }
+                AnyPort::Ppp(port) => {
+                    if !port.take_changed() {
+                        continue;
+                    }
+                    let addresses = port.address().map(IpAddr::V4).into_iter().collect();
+                    self.gateway.set_interface(number, addresses, port.mtu());
+                    let peer = port.ipv4().and_then(|it| it.peer_address);
+                    let default = self.dials_out.contains(&number);
+                    let host = peer.and_then(|it| Ipv4::prefix(it, 32));
+                    let v4 = host.into_iter().chain(
+                        default
+                            .then(|| Ipv4::prefix(Ipv4Addr::UNSPECIFIED, 0))
+                            .flatten(),
+                    );
+                    for prefix in v4 {
+                        if let Ok(route) =
+                            static_route::<Ipv4>(prefix, number, Ipv4Addr::UNSPECIFIED)
+                        {
+                            let _ = self.rip.add_route(now, route);
+                        }
+                    }
+                    if default
+                        && port.is_ipv6_up()
+                        && let Some(prefix) = Ipv6::prefix(Ipv6Addr::UNSPECIFIED, 0)
+                        && let Ok(route) =
+                            static_route::<Ipv6>(prefix, number, Ipv6Addr::UNSPECIFIED)
+                    {
+                        let _ = self.ripng.add_route(now, route);
+                    }
+                    if default
+                        && self.gateway.nat().is_none()
+                        && let (Some(address), Some(make)) = (port.address(), &self.on_address)
+                        && let Ok(nat) = make(address)
+                    {
+                        self.gateway.set_nat(Some(nat));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Brings the gateway's routes up to date.
+    fn follow_routes(&mut self, at_start: bool) {
+        let mut changed = at_start;
+        while self.rip.poll_route_change().is_some() {
+            self.route_changes += 1;
+            changed = true;
+        }
+        while self.ripng.poll_route_change().is_some() {
+            self.route_changes += 1;
+            changed = true;
+        }
+        if !changed {
+            return;
+        }
+        let v4 = self
+            .rip
+            .rib()
+            .routes()
+            .filter(|it| it.metric < 16)
+            .filter_map(|route| {
+                let port = number(route.next_hops.first().interface?);
+                let (address, length) = (Ipv4::network(&route.prefix), Ipv4::length(&route.prefix));
+                Some(Route::V4(Ipv4Prefix::new(address, length)?, port))
+            });
+        let v6 = self
+            .ripng
+            .rib()
+            .routes()
+            .filter(|it| it.metric < 16)
+            .filter_map(|route| {
+                let port = number(route.next_hops.first().interface?);
+                let (address, length) = (Ipv6::network(&route.prefix), Ipv6::length(&route.prefix));
+                Some(Route::V6(Ipv6Prefix::new(address, length)?, port))
+            });
+        // Their ports are the router's own.
+        let _ = self.gateway.set_routes(v4.chain(v6).collect());
+    }
+
+    /// The routes: prefix, by whom, by which port, metric, where from.
+    pub fn route_rows(&self) -> Vec<Vec<String>> {
+        fn rows<F: Family>(engine: &Engine<F>, ports: &[AnyPort]) -> Vec<Vec<String>> {
+            let routes = engine.rib().routes();
+            routes
+                .map(|route| {
+                    let hop = route.next_hops.first();
+                    let port = hop.interface.and_then(|it| ports.get(number(it)));
+                    vec![
+                        route.prefix.to_string(),
+                        if hop.address == F::UNSPECIFIED {
+                            "on the link".to_owned()
+                        } else {
+                            hop.address.to_string()
+                        },
+                        port.map_or("-", AnyPort::name).to_owned(),
+                        route.metric.to_string(),
+                        format!("{:?}", route.source).to_lowercase(),
+                    ]
+                })
+                .collect()
+        }
+        let mut all = rows(&self.rip, &self.ports);
+        all.extend(rows(&self.ripng, &self.ports));
+        all
+    }
+}
+
+fn keep<T>(notes: &mut VecDeque<T>, note: T) {
+    if notes.len() == MAX_NOTES {
+        notes.pop_front();
+    }
+    notes.push_back(note);
+}
+
+fn cause_text(cause: Cause) -> String {
+    match cause {
+        Cause::Nat(reason) => format!("translator: {reason}"),
+        Cause::Firewall(Some(reason)) => format!("firewall: {reason}"),
+        Cause::Firewall(None) => "firewall".to_owned(),
+        Cause::Header => "bad header".to_owned(),
+        Cause::Source => "bad source".to_owned(),
+        Cause::Destination => "for many hosts".to_owned(),
+        Cause::SourceRoute => "source-routed".to_owned(),
+        Cause::Option => "bad option".to_owned(),
+        Cause::Fragment => "bad fragment".to_owned(),
+        Cause::NoRoute => "no route".to_owned(),
+        Cause::HopLimit => "hop limit used up".to_owned(),
+        Cause::TooBig => "too big".to_owned(),
+        Cause::NoService => "nobody serves it".to_owned(),
+    }
+}
+
+fn id(port: usize) -> InterfaceId {
+    InterfaceId(u32::try_from(port).unwrap_or(u32::MAX))
+}
+
+fn number(id: InterfaceId) -> usize {
+    usize::try_from(id.0).unwrap_or(usize::MAX)
+}
+
+impl Node for RouterNode {
+    fn handle_input(&mut self, now: Instant, port: Port, frame: &[u8]) -> Result<(), Discarded> {
+        let now = self.advance(now);
+        let result = match self.ports.get_mut(port) {
+            Some(AnyPort::Ethernet(ethernet)) => match ethernet.handle_input(now, frame) {
+                Ok(Some(packet)) => {
+                    self.receive(now, port, packet);
+                    Ok(())
+                }
+                Ok(None) => Ok(()),
+                Err(why) => Err(why),
+            },
+            Some(AnyPort::Ppp(ppp)) => {
+                let packets = ppp.handle_input(now, frame)?;
+                for packet in packets {
+                    self.receive(now, port, &packet);
+                }
+                Ok(())
+            }
+            None => Err(Discarded::new("there is no such port")),
+        };
+        self.settle(now);
+        result
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        let now = self.advance(now);
+        for port in &mut self.ports {
+            match port {
+                AnyPort::Ethernet(port) => port.handle_timeout(now),
+                AnyPort::Ppp(port) => port.handle_timeout(now),
+            }
+        }
+        self.gateway.handle_timeout(now);
+        self.rip.handle_timeout(now);
+        self.ripng.handle_timeout(now);
+        self.settle(now);
+    }
+
+    fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Port> {
+        let now = self.latest;
+        self.settle(now);
+        self.ports.iter_mut().position(|port| match port {
+            AnyPort::Ethernet(port) => port.poll_transmit(now, out),
+            AnyPort::Ppp(port) => port.poll_transmit(now, out),
+        })
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let ports = self.ports.iter().filter_map(|port| match port {
+            AnyPort::Ethernet(port) => port.poll_timeout(),
+            AnyPort::Ppp(port) => port.poll_timeout(),
+        });
+        let machines = [
+            self.gateway.poll_timeout(),
+            self.rip.poll_timeout(),
+            self.ripng.poll_timeout(),
+        ];
+        ports.chain(machines.into_iter().flatten()).min()
+    }
+}
