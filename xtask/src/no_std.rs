@@ -1,4 +1,4 @@
-//! Proof that the published crates need no standard library.
+//! Proof that the published crates, and the sample of a program on bare metal, need no standard library.
 //!
 //! For each crate a small `#![no_std]`, `#![no_main]` program is written to `target/no-std/`, which
 //! depends on the crate with its default features off, and linked for the host without the C
@@ -17,6 +17,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const PROGRAM: &str = include_str!("../templates/no_std_program.rs");
+
+/// The package that shows how to drive a machine without an operating system.
+const SAMPLE: &str = "internetwork-no-std";
 
 /// A crate that has to be refused, and what the refusal has to speak of.
 struct Negative {
@@ -44,7 +47,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let proof = Proof::new(workspace)?;
     proof.convince()?;
     let mut crates = 0;
-    for package in workspace.published() {
+    let sample = workspace.package(SAMPLE)?;
+    for package in workspace.published().chain([sample]) {
         let folder = package
             .manifest_path
             .parent()
@@ -59,7 +63,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         );
         crates += 1;
     }
-    if crates == 0 {
+    if crates <= 1 {
         bail!("no published crate found under crates/");
     }
     Ok(())
