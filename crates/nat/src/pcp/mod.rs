@@ -10,6 +10,7 @@ mod config;
 mod mapper;
 mod nat;
 pub mod nat_pmp;
+mod requests;
 mod server;
 pub mod wire;
 
