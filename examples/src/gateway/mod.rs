@@ -661,21 +661,28 @@ impl Gateway {
         let octets = transit.original.as_slice();
         let interface = &self.config.interfaces[transit.ingress];
         let mut out = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
-        let source = |wants_v6: bool| {
-            interface
-                .addresses
-                .iter()
+        // RFC 1812 §4.3.2.4: from the interface by which the packet came, where that has an address.
+        let own = |interface: &'_ Interface, wants_v6: bool| {
+            let mut addresses = interface.addresses.iter();
+            addresses
                 .find(|address| address.is_ipv6() == wants_v6)
+                .copied()
+        };
+        let source = |wants_v6: bool| {
+            own(interface, wants_v6).or_else(|| {
+                let mut others = self.config.interfaces.iter();
+                others.find_map(|other| own(other, wants_v6))
+            })
         };
         let is_v6 = matches!(IpPacket::parse(octets), Ok(IpPacket::V6(_)));
         let arrival = Arrival::UNICAST;
         let written = match (source(is_v6), problem.messages()) {
             (Some(IpAddr::V4(source)), (error, _)) => self
                 .errors
-                .ipv4(now, &error, octets, &arrival, *source, &mut out),
+                .ipv4(now, &error, octets, &arrival, source, &mut out),
             (Some(IpAddr::V6(source)), (_, error)) => self
                 .errors
-                .ipv6(now, &error, octets, &arrival, *source, &mut out),
+                .ipv6(now, &error, octets, &arrival, source, &mut out),
             (None, _) => return,
         };
         if written.is_ok() {

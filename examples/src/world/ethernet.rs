@@ -21,6 +21,9 @@ use testkit::{Discarded, SeededRandom};
 /// Frames that wait; further ones are dropped.
 const MAX_FRAMES: usize = 4_096;
 
+/// The group of RIPng routers (RFC 2080 §2).
+const RIP_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 9);
+
 /// How a port is set up.
 #[derive(Debug, Clone)]
 pub struct EthernetSetup {
@@ -73,6 +76,7 @@ impl EthernetPort {
         config.address.autoconfigure = false;
         let mut nd = Interface::new(config, Box::new(random.fork("nd")))?;
         nd.start(start);
+        anyhow::ensure!(nd.join(RIP_ROUTERS), "no room for a group");
         for (address, length) in &setup.addresses {
             match address {
                 IpAddr::V4(address) => arp.add_address(start, *address, *length)?,

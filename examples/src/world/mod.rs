@@ -1,5 +1,6 @@
 //! The internetwork: hosts, routers, translators and firewalls of the crates, joined by simulated links.
 
+pub mod acts;
 mod assemble;
 mod counters;
 pub mod ethernet;
@@ -13,3 +14,6 @@ pub mod run;
 pub mod scenario;
 pub mod stage;
 pub mod tcp;
+
+#[cfg(test)]
+mod tests;

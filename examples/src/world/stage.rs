@@ -92,7 +92,15 @@ struct Recorder {
 struct StageNode {
     id: NodeId,
     info: NodeInfo,
-    is_router: bool,
+    what: What,
+}
+
+/// The type of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Host,
+    Router,
+    Raw,
 }
 
 struct StageLink {
@@ -219,7 +227,7 @@ impl Stage {
     ) -> Result<()> {
         let node = HostNode::new(name, setup, self.random(name), &self.journal)?;
         let id = self.network.add_node(name, node);
-        self.note_node(name, kind, place, about, id, false);
+        self.note_node(name, kind, place, about, id, What::Host);
         Ok(())
     }
 
@@ -278,7 +286,7 @@ impl Stage {
         builder: RouterBuilder,
     ) -> Result<()> {
         let id = self.network.add_node(name, builder.build()?);
-        self.note_node(name, kind, place, about, id, true);
+        self.note_node(name, kind, place, about, id, What::Router);
         Ok(())
     }
 
@@ -289,7 +297,7 @@ impl Stage {
         place: Place,
         about: &str,
         id: NodeId,
-        is_router: bool,
+        what: What,
     ) {
         let info = NodeInfo {
             name: name.to_owned(),
@@ -298,11 +306,7 @@ impl Stage {
             about: about.to_owned(),
             addresses: Vec::new(),
         };
-        self.nodes.push(StageNode {
-            id,
-            info,
-            is_router,
-        });
+        self.nodes.push(StageNode { id, info, what });
     }
 
     fn id(&self, name: &str) -> Result<NodeId> {
@@ -329,6 +333,23 @@ impl Stage {
     pub fn host_mut(&mut self, name: &str) -> Result<&mut HostNode> {
         let id = self.id(name)?;
         Ok(self.network.node_mut(id))
+    }
+
+    /// Adds somebody who sends frames of whatever content, and answers to nothing.
+    pub fn raw(&mut self, name: &str, place: Place, about: &str) {
+        let id = self.network.add_node(name, testkit::Host::default());
+        self.note_node(name, NodeKind::Attacker, place, about, id, What::Raw);
+    }
+
+    /// Has somebody who sends frames of whatever content send one.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of that name.
+    pub fn send_frame(&mut self, name: &str, frame: &[u8]) -> Result<()> {
+        let id = self.id(name)?;
+        self.network.node_mut::<testkit::Host>(id).send(0, frame);
+        Ok(())
     }
 
     /// A router, to look at.
@@ -521,7 +542,7 @@ impl Stage {
         }
         for end in link.info.ends.clone() {
             let node = self.nodes.iter().find(|it| it.info.name == end);
-            if node.is_some_and(|it| it.is_router) {
+            if node.is_some_and(|it| it.what == What::Router) {
                 let port = self.port_on(&end, name)?;
                 self.router_mut(&end)?.set_carrier(now, port, is_up);
             }
@@ -640,9 +661,9 @@ impl Stage {
         let mut found = Vec::new();
         for node in &self.nodes {
             let name = &node.info.name;
-            if node.is_router {
+            if node.what == What::Router {
                 router_tables(name, self.network.node(node.id), &mut found);
-            } else {
+            } else if node.what == What::Host {
                 let host: &HostNode = self.network.node(node.id);
                 let columns = ["address", "link-layer address", "state"];
                 found.push((
@@ -700,10 +721,10 @@ impl Stage {
         self.look();
         let mut counters = Vec::new();
         for node in &mut self.nodes {
-            if node.is_router {
+            if node.what == What::Router {
                 let router: &RouterNode = self.network.node(node.id);
                 node.info.addresses = super::counters::router(router, &mut counters);
-            } else {
+            } else if node.what == What::Host {
                 let host: &HostNode = self.network.node(node.id);
                 node.info.addresses = host.addresses().iter().map(ToString::to_string).collect();
                 super::counters::host(&node.info.name, host, &mut counters);
