@@ -15,6 +15,10 @@ use packet_buffer::Instant;
 /// Lists in a level, and seconds in a block.
 const LEVEL: u64 = 512;
 const LISTS: usize = 1024;
+/// Words with a bit for each list.
+const WORDS: usize = LISTS / 64;
+/// Words of a level.
+const LEVEL_WORDS: u32 = 8;
 /// The list of slots that are free.
 const FREE: u32 = 1024;
 /// The list of slots whose flow expired and waits to be handed out.
@@ -23,7 +27,9 @@ const EXPIRED: u32 = 1025;
 pub(crate) struct Wheel {
     lists: Lists,
     /// One bit per list of the two levels: not empty.
-    occupied: [u64; LISTS / 64],
+    occupied: [u64; WORDS],
+    /// One bit per word of those: not zero.
+    words: u32,
     /// All lists up to this second are empty, and no slot is armed for it or before.
     swept: u64,
     /// The latest time seen. What is armed comes up later than that.
@@ -46,7 +52,8 @@ impl Wheel {
     pub(crate) fn new(slots: usize) -> Result<Self, TryReserveError> {
         Ok(Self {
             lists: Lists::new(LISTS + 2, slots)?,
-            occupied: [0; LISTS / 64],
+            occupied: [0; WORDS],
+            words: 0,
             swept: 0,
             latest: Instant::ZERO,
         })
@@ -90,7 +97,7 @@ impl Wheel {
 
     /// Moves the wheel on to the latest time, when it is empty.
     pub(crate) fn skip_if_empty(&mut self) {
-        if self.occupied == [0; LISTS / 64] {
+        if self.words == 0 {
             self.swept = self.latest.as_secs();
         }
     }
@@ -115,6 +122,7 @@ impl Wheel {
         self.lists.push(list, slot);
         if let Some(word) = self.occupied.get_mut(list as usize / 64) {
             *word |= 1 << (list % 64);
+            self.words |= 1 << (list / 64);
         }
     }
 
@@ -131,6 +139,9 @@ impl Wheel {
             && let Some(word) = self.occupied.get_mut(emptied as usize / 64)
         {
             *word &= !(1 << (emptied % 64));
+            if *word == 0 {
+                self.words &= !(1 << (emptied / 64));
+            }
         }
     }
 
@@ -165,27 +176,28 @@ impl Wheel {
     /// empty.
     #[inline]
     fn first_occupied(&self, level: u64, from: u64) -> Option<u64> {
-        const WORDS: u64 = LEVEL / 64;
-        let start = from % LEVEL;
-        for step in 0..=WORDS {
-            let index = (start / 64 + step) % WORDS;
-            let word = *self
-                .occupied
-                .get(usize::try_from(level / 64 + index).ok()?)?;
-            // Of the first word only what is at `start` or after it, and, when it comes up again
-            // at the end, only what is before.
-            let after = u64::MAX << (start % 64);
-            let word = match step {
-                0 => word & after,
-                WORDS => word & !after,
-                _ => word,
-            };
-            if word != 0 {
-                let found = index * 64 + u64::from(word.trailing_zeros());
-                return Some(from + (found + LEVEL - start) % LEVEL);
-            }
+        // The words of the level.
+        let first = list_number(level) / 64;
+        let words = self.words >> first & ((1 << LEVEL_WORDS) - 1);
+        if words == 0 {
+            return None;
         }
-        None
+        let start = list_number(from % LEVEL);
+        let word_at = |index: u32| self.occupied.get((first + index) as usize).copied();
+        // Of the first word what is at `start` or after it; then the words behind it, going round; then
+        // of the first word what is before.
+        let own = start / 64;
+        let after = word_at(own)? & u64::MAX << (start % 64);
+        let (index, word) = if after == 0 {
+            // The level's words from the one behind `own` on, `own` last.
+            let behind = (words << LEVEL_WORDS | words) >> (own + 1);
+            let index = (own + 1 + behind.trailing_zeros()) % LEVEL_WORDS;
+            (index, word_at(index)?)
+        } else {
+            (own, after)
+        };
+        let found = u64::from(index * 64 + word.trailing_zeros());
+        Some(from + (found + LEVEL - u64::from(start)) % LEVEL)
     }
 
     /// When the next slot comes up.
