@@ -17,6 +17,50 @@ pub enum Key {
     V6(Ipv6FlowKey),
 }
 
+/// The key of an ordinary TCP or UDP packet, without checking it: whole, without options or extension
+/// headers. If the packet turns out to be readable, this is its key.
+#[inline]
+pub(super) fn peek(octets: &[u8]) -> Option<Key> {
+    let is_ordinary = |protocol| matches!(IpProtocol(protocol), IpProtocol::TCP | IpProtocol::UDP);
+    let ports = |[a, b, c, d]: [u8; 4]| (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    match octets.first()? {
+        0x45 => {
+            let header = octets.first_chunk::<24>()?;
+            let (&[_, _, _, _, _, _, flags, offset, _, protocol, ..], rest) =
+                header.split_first_chunk::<12>()?;
+            if !is_ordinary(protocol) || u16::from_be_bytes([flags, offset]) & 0x3fff != 0 {
+                return None;
+            }
+            let (source, rest) = rest.split_first_chunk::<4>()?;
+            let (destination, rest) = rest.split_first_chunk::<4>()?;
+            let (from, to) = ports(*rest.first_chunk()?);
+            Some(Key::V4(Ipv4FlowKey::new(
+                ((*source).into(), from),
+                ((*destination).into(), to),
+                protocol,
+                0,
+            )))
+        }
+        0x60..=0x6f => {
+            let header = octets.first_chunk::<44>()?;
+            let (&[_, _, _, _, _, _, protocol, _], rest) = header.split_first_chunk::<8>()?;
+            if !is_ordinary(protocol) {
+                return None;
+            }
+            let (source, rest) = rest.split_first_chunk::<16>()?;
+            let (destination, rest) = rest.split_first_chunk::<16>()?;
+            let (from, to) = ports(*rest.first_chunk()?);
+            Some(Key::V6(Ipv6FlowKey::new(
+                ((*source).into(), from),
+                ((*destination).into(), to),
+                protocol,
+                0,
+            )))
+        }
+        _ => None,
+    }
+}
+
 /// Calls the same accessor of either key.
 macro_rules! either {
     ($key:expr, $inner:ident => $value:expr) => {

@@ -13,7 +13,7 @@ pub use transport::{DccpHeader, GreHeader, SctpPacket, TcpSegment, Transport, Ud
 
 use flow_table::{Ipv4FlowKey, Ipv6FlowKey};
 use packet_buffer::fragment::Fragment;
-use packet_buffer::wire::{IpPacket, IpProtocol};
+use packet_buffer::wire::{IpPacket, IpProtocol, Ipv4Packet};
 use packet_buffer::{Cursor, ParseError};
 
 /// An IP packet of either version, read as far as the transport header.
@@ -54,7 +54,31 @@ pub struct FlowPacket<'a> {
     transport: Transport<'a>,
     /// Where the transport header starts.
     offset: usize,
-    fragment: Option<Fragment<'a>>,
+    part: Part,
+}
+
+/// What of its datagram a packet holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// All of it.
+    Whole,
+    /// All of it, with a fragment header (RFC 6946).
+    Atomic,
+    /// The beginning.
+    First,
+    /// What follows the beginning.
+    Later,
+}
+
+impl Part {
+    const fn of(fragment: Option<&Fragment<'_>>) -> Self {
+        match fragment {
+            None => Self::Whole,
+            Some(fragment) if fragment.is_atomic() => Self::Atomic,
+            Some(fragment) if fragment.is_first() => Self::First,
+            Some(_) => Self::Later,
+        }
+    }
 }
 
 impl<'a> FlowPacket<'a> {
@@ -64,7 +88,7 @@ impl<'a> FlowPacket<'a> {
     /// # Errors
     ///
     /// [`PacketError`]: a header is cut short or contradicts itself.
-    #[inline]
+    #[inline(always)]
     pub fn parse(octets: &'a [u8]) -> Result<Self, PacketError> {
         Self::parse_in_zone(octets, 0)
     }
@@ -74,37 +98,52 @@ impl<'a> FlowPacket<'a> {
     /// # Errors
     ///
     /// As [`parse`](Self::parse).
-    #[inline]
+    #[inline(always)]
     pub fn parse_in_zone(octets: &'a [u8], zone: u16) -> Result<Self, PacketError> {
+        let Some((ip, transport, (from, to))) = plain(octets) else {
+            return Self::parse_any(octets, zone);
+        };
+        let protocol = ip.protocol();
+        let ends = ((ip.source(), from), (ip.destination(), to));
+        Ok(Self {
+            key: Key::V4(Ipv4FlowKey::new(ends.0, ends.1, protocol.0, zone)),
+            ip: IpPacket::V4(ip),
+            protocol,
+            transport,
+            offset: Ipv4Packet::MIN_HEADER_LEN,
+            part: Part::Whole,
+        })
+    }
+
+    /// Reads any packet.
+    #[inline(never)]
+    fn parse_any(octets: &'a [u8], zone: u16) -> Result<Self, PacketError> {
         let ip = IpPacket::parse(octets)?;
-        let (protocol, payload, offset, fragment) = match &ip {
+        let (protocol, payload, offset, part) = match &ip {
             IpPacket::V4(packet) => {
-                let fragment = if packet.is_fragment() {
-                    Fragment::parse(u32::from(zone), &ip)?
+                let part = if packet.is_fragment() {
+                    part_of(&ip, zone)?
                 } else {
-                    None
+                    Part::Whole
                 };
                 let payload = packet.payload();
-                (packet.protocol(), payload, packet.header_len(), fragment)
+                (packet.protocol(), payload, packet.header_len(), part)
             }
             IpPacket::V6(packet) => {
                 let upper = packet.upper_layer()?;
-                let fragment = if upper.fragment.is_some() {
-                    Fragment::parse(u32::from(zone), &ip)?
+                let part = if upper.fragment.is_some() {
+                    part_of(&ip, zone)?
                 } else {
-                    None
+                    Part::Whole
                 };
-                (upper.protocol, upper.payload, upper.offset, fragment)
+                (upper.protocol, upper.payload, upper.offset, part)
             }
         };
         let is_v6 = matches!(ip, IpPacket::V6(_));
-        let is_fragment = fragment.is_some_and(|fragment| !fragment.is_atomic());
-        let is_later = fragment.is_some_and(|fragment| !fragment.is_first());
-        let (transport, (from, to)) = if is_later {
-            (Transport::LaterFragment, (0, 0))
-        } else {
-            parse_transport(protocol, payload, is_v6, is_fragment)
-                .map_err(|error| error.offset_by(offset))?
+        let (transport, (from, to)) = match part {
+            Part::Later => (Transport::LaterFragment, (0, 0)),
+            _ => parse_transport(protocol, payload, is_v6, part == Part::First)
+                .map_err(|error| error.offset_by(offset))?,
         };
         let number = protocol.0;
         let key = match &ip {
@@ -127,8 +166,16 @@ impl<'a> FlowPacket<'a> {
             protocol,
             transport,
             offset,
-            fragment,
+            part,
         })
+    }
+
+    /// The key that the packet has if it can be read, without checking that it can: a hint, to
+    /// fetch the flows of many packets before they are read one by one. `None` for all but whole
+    /// TCP and UDP packets without IP options or extension headers. In zone 0.
+    #[inline]
+    pub fn peek_key(octets: &[u8]) -> Option<Key> {
+        key::peek(octets)
     }
 
     /// The key of the packet's flow, in the packet's direction.
@@ -180,16 +227,20 @@ impl<'a> FlowPacket<'a> {
         self.ip.as_slice().is_empty()
     }
 
-    /// The fragment that the packet is, when it is one (or an atomic one, RFC 6946).
-    #[inline]
-    pub const fn fragment(&self) -> Option<&Fragment<'a>> {
-        self.fragment.as_ref()
+    /// The fragment that the packet is, when it is one (or an atomic one, RFC 6946). It is read anew
+    /// from the packet: few are, and the others need not carry room for it.
+    pub fn fragment(&self) -> Option<Fragment<'a>> {
+        match self.part {
+            Part::Whole => None,
+            // It was read without an error before.
+            _ => Fragment::parse(u32::from(self.key.zone()), &self.ip).unwrap_or(None),
+        }
     }
 
     /// Whether the packet is a fragment, and other packets hold the rest of its datagram.
     #[inline]
-    pub fn is_fragment(&self) -> bool {
-        self.fragment.is_some_and(|fragment| !fragment.is_atomic())
+    pub const fn is_fragment(&self) -> bool {
+        matches!(self.part, Part::First | Part::Later)
     }
 
     /// Checks the checksums of the IPv4 header and of the transport protocol, as far as one packet
@@ -198,9 +249,45 @@ impl<'a> FlowPacket<'a> {
     /// # Errors
     ///
     /// Bad checksum.
+    #[inline]
     pub fn verify(&self) -> Result<(), ParseError> {
         verify::verify(self)
     }
+}
+
+/// The parts of a whole TCP or UDP packet over IPv4 without options, as nearly all are, and its ports.
+/// `None` for others, and for those that cannot be read.
+// Short, and in line with its callers: handed over in memory, a packet that was read costs as much as
+// reading it.
+#[inline(always)]
+fn plain(octets: &[u8]) -> Option<(Ipv4Packet<'_>, Transport<'_>, (u16, u16))> {
+    if octets.first() != Some(&0x45) {
+        return None;
+    }
+    let ip = Ipv4Packet::parse(octets).ok()?;
+    if ip.is_fragment() {
+        return None;
+    }
+    match ip.protocol() {
+        IpProtocol::TCP => {
+            let segment = TcpSegment::parse(ip.payload()).ok()?;
+            let ports = (segment.source_port, segment.destination_port);
+            Some((ip, Transport::Tcp(segment), ports))
+        }
+        IpProtocol::UDP => {
+            let datagram = UdpDatagram::parse(ip.payload(), false).ok()?;
+            let ports = (datagram.source_port, datagram.destination_port);
+            Some((ip, Transport::Udp(datagram), ports))
+        }
+        _ => None,
+    }
+}
+
+/// Which part of its datagram a packet is that says that it is a fragment.
+#[cold]
+fn part_of(ip: &IpPacket<'_>, zone: u16) -> Result<Part, PacketError> {
+    let fragment = Fragment::parse(u32::from(zone), ip)?;
+    Ok(Part::of(fragment.as_ref()))
 }
 
 /// The ports of a GRE packet's key.

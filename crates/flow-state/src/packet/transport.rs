@@ -40,29 +40,46 @@ impl<'a> TcpSegment<'a> {
     /// offset is under five words.
     #[inline]
     pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
-        let mut cursor = Cursor::new(octets);
-        let source_port = cursor.u16("TCP source port")?;
-        let destination_port = cursor.u16("TCP destination port")?;
-        let sequence_number = cursor.u32("TCP sequence number")?;
-        let acknowledgment_number = cursor.u32("TCP acknowledgment number")?;
-        let offset_and_flags = cursor.u16("TCP flags")?;
-        let window = cursor.u16("TCP window")?;
-        cursor.take(4, "TCP checksum and urgent pointer")?;
+        let Some((header, rest)) = octets.split_first_chunk::<20>() else {
+            return Err(Self::cut_short(octets));
+        };
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = *header;
+        let offset_and_flags = u16::from_be_bytes([m, n]);
         let header_length = usize::from(offset_and_flags >> 12) * 4;
-        let Some(options) = header_length.checked_sub(20) else {
+        let Some(length) = header_length.checked_sub(20) else {
             return Err(ParseError::bad_length("TCP data offset", 12, header_length));
         };
-        let options = cursor.take(options, "TCP options")?;
+        let Some((options, payload)) = rest.split_at_checked(length) else {
+            return Err(ParseError::truncated("TCP options", 20, length, rest.len()));
+        };
         Ok(Self {
-            source_port,
-            destination_port,
-            sequence_number,
-            acknowledgment_number,
+            source_port: u16::from_be_bytes([a, b]),
+            destination_port: u16::from_be_bytes([c, d]),
+            sequence_number: u32::from_be_bytes([e, f, g, h]),
+            acknowledgment_number: u32::from_be_bytes([i, j, k, l]),
             flags: TcpFlags(offset_and_flags & 0x0fff),
-            window,
+            window: u16::from_be_bytes([o, p]),
             options,
-            payload: cursor.peek_rest(),
+            payload,
         })
+    }
+
+    /// Where a header of less than 20 octets ends.
+    #[cold]
+    fn cut_short(octets: &[u8]) -> ParseError {
+        const FIELDS: [(usize, &str); 7] = [
+            (2, "TCP source port"),
+            (2, "TCP destination port"),
+            (4, "TCP sequence number"),
+            (4, "TCP acknowledgment number"),
+            (2, "TCP flags"),
+            (2, "TCP window"),
+            (4, "TCP checksum and urgent pointer"),
+        ];
+        let mut cursor = Cursor::new(octets);
+        let mut fields = FIELDS.into_iter();
+        let error = fields.find_map(|(length, what)| cursor.take(length, what).err());
+        error.unwrap_or_else(|| ParseError::truncated("TCP header", 0, 20, octets.len()))
     }
 
     /// Sequence numbers that the segment takes: its data, and one each for SYN and FIN
@@ -165,25 +182,40 @@ impl<'a> UdpDatagram<'a> {
     /// length is under eight.
     #[inline]
     pub fn parse(octets: &'a [u8], is_fragment: bool) -> Result<Self, ParseError> {
-        let mut cursor = Cursor::new(octets);
-        let source_port = cursor.u16("UDP source port")?;
-        let destination_port = cursor.u16("UDP destination port")?;
-        let length = usize::from(cursor.u16("UDP length")?);
-        let checksum = cursor.u16("UDP checksum")?;
+        let Some((header, rest)) = octets.split_first_chunk::<8>() else {
+            return Err(Self::cut_short(octets));
+        };
+        let [a, b, c, d, e, f, g, h] = *header;
+        let length = usize::from(u16::from_be_bytes([e, f]));
         let Some(data) = length.checked_sub(8) else {
             return Err(ParseError::bad_length("UDP length", 4, length));
         };
-        let payload = if is_fragment && data > cursor.remaining() {
-            cursor.rest()
-        } else {
-            cursor.take(data, "UDP datagram")?
+        let payload = match rest.get(..data) {
+            Some(payload) => payload,
+            None if is_fragment => rest,
+            None => return Err(ParseError::truncated("UDP datagram", 8, data, rest.len())),
         };
         Ok(Self {
-            source_port,
-            destination_port,
-            checksum,
+            source_port: u16::from_be_bytes([a, b]),
+            destination_port: u16::from_be_bytes([c, d]),
+            checksum: u16::from_be_bytes([g, h]),
             payload,
         })
+    }
+
+    /// Where a header of less than 8 octets ends.
+    #[cold]
+    fn cut_short(octets: &[u8]) -> ParseError {
+        const FIELDS: [&str; 4] = [
+            "UDP source port",
+            "UDP destination port",
+            "UDP length",
+            "UDP checksum",
+        ];
+        let mut cursor = Cursor::new(octets);
+        let mut fields = FIELDS.into_iter();
+        let error = fields.find_map(|what| cursor.u16(what).err());
+        error.unwrap_or_else(|| ParseError::truncated("UDP header", 0, 8, octets.len()))
     }
 }
 

@@ -20,16 +20,19 @@ pub(super) enum Fit {
 
 impl TcpFlow {
     /// Compares the numbers of a segment with the windows, and moves these.
+    #[inline]
     pub(super) fn fit(
         &mut self,
         policy: &TcpPolicy,
         direction: Direction,
+        kind: SegmentKind,
         segment: &TcpSegment<'_>,
     ) -> Fit {
-        let is_syn = segment.flags.contains(TcpFlags::SYN);
+        let is_syn = matches!(kind, SegmentKind::Syn | SegmentKind::SynAck);
         let has_ack = segment.flags.contains(TcpFlags::ACK);
         let (seq, end) = (segment.sequence_number, segment.sequence_end());
-        if self.learn(direction, segment) && is_syn && !has_ack {
+        let is_news = is_syn || !self.pair(direction).0.is_seen();
+        if is_news && self.learn(direction, segment) && is_syn && !has_ack {
             // The other side's SYN says nothing of this one's.
             return Fit::In;
         }
@@ -96,7 +99,9 @@ impl TcpFlow {
         }
         let (own, other) = self.pair_mut(direction);
         (*own, *other) = (sender, receiver);
-        self.count_repeats(policy, direction, segment);
+        if kind == SegmentKind::Ack {
+            self.count_repeats(policy, direction, segment, end);
+        }
         Fit::In
     }
 
@@ -114,6 +119,7 @@ impl TcpFlow {
 
     /// Takes what the first segment of a side says, or a SYN that is sent again with another number;
     /// whether that was the first.
+    #[inline(never)]
     fn learn(&mut self, direction: Direction, segment: &TcpSegment<'_>) -> bool {
         let is_syn = segment.flags.contains(TcpFlags::SYN);
         let end = segment.sequence_end();
@@ -151,25 +157,16 @@ impl TcpFlow {
     /// A count of repetitions that is as high as the policy bears.
     pub(super) const REPEATED: u32 = 0xff;
 
-    /// Counts how often one ACK is repeated.
+    /// Counts how often one ACK, which ends at `end`, is repeated.
+    #[inline]
     fn count_repeats(
         &mut self,
         policy: &TcpPolicy,
         direction: Direction,
         segment: &TcpSegment<'_>,
+        end: u32,
     ) {
-        if SegmentKind::of(segment.flags) != Some(SegmentKind::Ack) {
-            return;
-        }
-        // Different segments of one end that mix to the same word cut a timer short, at worst.
-        let end = segment.sequence_end();
-        let [a, b, c, d] = segment.acknowledgment_number.to_be_bytes();
-        let [e, f, g, h] = segment.sequence_number.to_be_bytes();
-        let mixture = segment.window
-            ^ u16::from_be_bytes([a, b]).rotate_left(3)
-            ^ u16::from_be_bytes([c, d]).rotate_left(7)
-            ^ u16::from_be_bytes([e, f]).rotate_left(11)
-            ^ u16::from_be_bytes([g, h]).rotate_left(13);
+        let mixture = mixture(segment);
         let is_same = self.last == end && self.last_window == mixture;
         if self.last_was(Last::Ack, direction) && is_same {
             let repeats = (self.flags.repeats() + 1).min(Self::REPEATED);
@@ -185,8 +182,21 @@ impl TcpFlow {
     }
 }
 
+/// The numbers of an ACK, mixed: different segments of one end that mix to the same word cut a timer
+/// short, at worst.
+#[inline]
+pub(super) const fn mixture(segment: &TcpSegment<'_>) -> u16 {
+    let [a, b, c, d] = segment.acknowledgment_number.to_be_bytes();
+    let [e, f, g, h] = segment.sequence_number.to_be_bytes();
+    segment.window
+        ^ u16::from_be_bytes([a, b]).rotate_left(3)
+        ^ u16::from_be_bytes([c, d]).rotate_left(7)
+        ^ u16::from_be_bytes([e, f]).rotate_left(11)
+        ^ u16::from_be_bytes([g, h]).rotate_left(13)
+}
+
 /// How a segment stands to the windows.
-enum Found {
+pub(super) enum Found {
     /// Within them.
     Fits,
     /// It reaches over, by no more than what the policy bears.
@@ -197,8 +207,16 @@ enum Found {
     Unfit(Invalid),
 }
 
+impl Found {
+    #[inline]
+    pub(super) const fn fits(&self) -> bool {
+        matches!(self, Self::Fits)
+    }
+}
+
 /// Compares the numbers of a segment with the windows.
-fn compare(
+#[inline]
+pub(super) fn compare(
     policy: &TcpPolicy,
     sender: &Side,
     receiver: &Side,

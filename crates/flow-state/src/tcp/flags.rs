@@ -18,16 +18,6 @@ pub(super) enum Last {
 }
 
 impl Last {
-    pub(super) const fn of_bits(bits: u32) -> Self {
-        match bits {
-            1 => Self::IgnoredSyn,
-            2 => Self::IgnoredAck,
-            3 => Self::Ack,
-            4 => Self::Rst,
-            _ => Self::Other,
-        }
-    }
-
     pub(super) const fn bits(self) -> u32 {
         match self {
             Self::Other => 0,
@@ -119,5 +109,12 @@ impl Flags {
     #[inline]
     pub(super) const fn set_repeats(&mut self, repeats: u32) {
         self.set_field(Self::REPEATS, 0xff, repeats);
+    }
+
+    /// Whether the last segment was of this kind and went in this direction.
+    #[inline]
+    pub(super) fn last_was(self, last: Last, direction: Direction) -> bool {
+        self.field(Self::LAST, 7) == last.bits()
+            && self.has(Self::LAST_IS_REPLY) == (direction == Direction::Reply)
     }
 }

@@ -81,6 +81,20 @@ impl TcpFlow {
         direction: Direction,
         segment: &TcpSegment<'_>,
     ) -> Verdict {
+        if self.state == TcpState::Established && self.advance(policy, direction, segment) {
+            return Verdict::Accept;
+        }
+        self.handle_any(policy, direction, segment)
+    }
+
+    /// As [`handle`](Self::handle), whatever the segment is.
+    #[inline(never)]
+    pub(super) fn handle_any(
+        &mut self,
+        policy: &TcpPolicy,
+        direction: Direction,
+        segment: &TcpSegment<'_>,
+    ) -> Verdict {
         let Some(kind) = SegmentKind::of(segment.flags) else {
             return Verdict::Invalid(Invalid::Flags);
         };
@@ -119,7 +133,7 @@ impl TcpFlow {
             return Verdict::Ignore;
         }
         let mut after = *self;
-        match after.fit(policy, direction, segment) {
+        match after.fit(policy, direction, kind, segment) {
             Fit::In => {}
             Fit::Pass => {
                 *self = after;
@@ -250,6 +264,7 @@ impl TcpFlow {
     }
 
     /// Notes that a segment has passed.
+    #[inline]
     pub(super) fn pass(&mut self, direction: Direction) {
         let is_first = direction == Direction::Reply && !self.is_replied();
         self.flags.set(Flags::FIRST_REPLY, is_first);
@@ -288,8 +303,7 @@ impl TcpFlow {
 
     /// Whether the last segment was of this kind and went in this direction.
     pub(super) fn last_was(&self, last: Last, direction: Direction) -> bool {
-        Last::of_bits(self.flags.field(Flags::LAST, 7)) == last
-            && self.flags.has(Flags::LAST_IS_REPLY) == (direction == Direction::Reply)
+        self.flags.last_was(last, direction)
     }
 
     /// Remembers a segment that was let through without a change, for the answer to it.

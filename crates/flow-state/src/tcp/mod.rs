@@ -1,5 +1,6 @@
 //! TCP connections as seen from the middle: states, windows, and what of it a policy insists on.
 
+mod advance;
 mod fit;
 mod flags;
 mod flow;

@@ -26,7 +26,7 @@ impl TcpFlow {
         let is_believed = policy.is_linux() && self.state.is_closing()
             || self.answers_ignored(direction, segment);
         if !is_believed {
-            match after.fit(policy, direction, segment) {
+            match after.fit(policy, direction, SegmentKind::Rst, segment) {
                 Fit::In => {}
                 Fit::Pass => {
                     *self = after;

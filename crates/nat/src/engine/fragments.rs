@@ -373,7 +373,7 @@ impl Nat {
             return Err(DropReason::Malformed);
         };
         FirstFragmentPolicy::STRICT
-            .check(fragment)
+            .check(&fragment)
             .map_err(DropReason::Fragment)?;
         // The checksum of an error in pieces cannot be verified.
         let is_error = matches!(parsed.transport(), Transport::IcmpError(_));
@@ -384,7 +384,7 @@ impl Nat {
             return Err(DropReason::Fragments);
         }
         let key = (side, fragment.key());
-        let step = tracker.note(now, side, fragment)?;
+        let step = tracker.note(now, side, &fragment)?;
         let verdict = match step {
             Step::Hold => {
                 tracker.hold(&key, packet);

@@ -216,6 +216,7 @@ impl<'a> IpPacket<'a> {
     }
 
     /// The whole packet, without padding that followed it.
+    #[inline]
     pub fn as_slice(&self) -> &'a [u8] {
         match self {
             Self::V4(packet) => packet.as_slice(),
