@@ -223,20 +223,38 @@ impl NatFlow {
         let Ok(parsed) = FlowPacket::parse(packet) else {
             return;
         };
-        let layout = layout_of(&parsed);
+        Self::translate_read(Layout::of(&parsed), packet, direction, original, reply);
+    }
+
+    /// The same for a packet that was read already, as a gateway does to track it: `layout` is
+    /// [`Layout::of`] what it was read as.
+    #[inline]
+    pub fn translate_read(
+        layout: Layout,
+        packet: &mut [u8],
+        direction: Direction,
+        original: &Ipv4FlowKey,
+        reply: &Ipv4FlowKey,
+    ) {
         let (from, to) = Self::keys(direction, original, reply);
         translate(packet, &layout, &from, &to);
     }
 }
 
-/// Where the parts of a parsed packet are.
-#[inline]
-pub(crate) fn layout_of(packet: &FlowPacket<'_>) -> Layout {
-    let is_later = matches!(packet.transport(), Transport::LaterFragment);
-    Layout {
-        transport: packet.transport_offset(),
-        protocol: (!is_later).then(|| packet.protocol()),
-        end: packet.len(),
+impl Layout {
+    /// Where the parts of a parsed packet are.
+    #[inline]
+    pub fn of(packet: &FlowPacket<'_>) -> Self {
+        let is_later = matches!(packet.transport(), Transport::LaterFragment);
+        Self {
+            transport: packet.transport_offset(),
+            protocol: if is_later {
+                None
+            } else {
+                Some(packet.protocol())
+            },
+            end: packet.len(),
+        }
     }
 }
 

@@ -168,6 +168,7 @@ pub mod port_block;
 pub mod ports;
 mod rewrite;
 mod sctp;
+mod secret_map;
 mod subscribers;
 mod verdict;
 

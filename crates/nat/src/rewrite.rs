@@ -23,6 +23,7 @@ struct Deltas {
     ports: ChecksumDelta,
 }
 
+#[inline]
 fn deltas(from: &Ipv4FlowKey, to: &Ipv4FlowKey) -> Deltas {
     Deltas {
         addresses: ChecksumDelta::new()
@@ -41,6 +42,7 @@ fn deltas(from: &Ipv4FlowKey, to: &Ipv4FlowKey) -> Deltas {
 /// ports that [`FlowPacket`](flow_state::FlowPacket) gives keys: of an ICMP query, the identifier
 /// and the query's class.
 // RFC 768: a UDP checksum of zero is none; computed as zero, it is sent as all ones.
+#[inline]
 pub fn translate(packet: &mut [u8], layout: &Layout, from: &Ipv4FlowKey, to: &Ipv4FlowKey) {
     let deltas = deltas(from, to);
     let Some(packet) = packet.get_mut(..layout.end) else {
@@ -57,13 +59,32 @@ pub fn translate(packet: &mut [u8], layout: &Layout, from: &Ipv4FlowKey, to: &Ip
     let both = deltas.addresses.and(deltas.ports);
     match layout.protocol {
         Some(IpProtocol::TCP) => {
-            write_ports(transport, to);
-            patch(transport, 16, |old| both.apply(old));
+            if let Some(header) = transport.first_chunk_mut::<20>() {
+                header[..4].copy_from_slice(&port_octets(to));
+                patch(header, 16, |old| both.apply(old));
+            }
         }
         Some(IpProtocol::UDP | IpProtocol::UDP_LITE) => {
-            write_ports(transport, to);
-            patch(transport, 6, |old| both.apply_udp(old));
+            if let Some(header) = transport.first_chunk_mut::<8>() {
+                header[..4].copy_from_slice(&port_octets(to));
+                patch(header, 6, |old| both.apply_udp(old));
+            }
         }
+        other => translate_rare(transport, other, from, to, deltas.ports, both),
+    }
+}
+
+/// The translation of transport headers that few packets have.
+#[inline(never)]
+fn translate_rare(
+    transport: &mut [u8],
+    protocol: Option<IpProtocol>,
+    from: &Ipv4FlowKey,
+    to: &Ipv4FlowKey,
+    ports: ChecksumDelta,
+    both: ChecksumDelta,
+) {
+    match protocol {
         Some(IpProtocol::DCCP) => {
             write_ports(transport, to);
             patch(transport, 6, |old| both.apply(old));
@@ -77,7 +98,7 @@ pub fn translate(packet: &mut [u8], layout: &Layout, from: &Ipv4FlowKey, to: &Ip
             };
             if old != new {
                 write(transport, 4, new);
-                patch(transport, 2, |old| deltas.ports.apply(old));
+                patch(transport, 2, |old| ports.apply(old));
             }
         }
         Some(IpProtocol::SCTP) if ports_differ(from, to) => {
@@ -165,8 +186,16 @@ fn word(header: &[u8; 20], at: usize) -> u32 {
 }
 
 fn write_ports(transport: &mut [u8], to: &Ipv4FlowKey) {
-    write(transport, 0, to.source_port());
-    write(transport, 2, to.destination_port());
+    if let Some(field) = transport.first_chunk_mut() {
+        *field = port_octets(to);
+    }
+}
+
+/// Both ports, as the header has them.
+#[inline]
+const fn port_octets(key: &Ipv4FlowKey) -> [u8; 4] {
+    let ports = (key.source_port() as u32) << 16 | key.destination_port() as u32;
+    ports.to_be_bytes()
 }
 
 fn write(octets: &mut [u8], at: usize, value: u16) {
@@ -176,6 +205,7 @@ fn write(octets: &mut [u8], at: usize, value: u16) {
 }
 
 /// Patches the checksum field at `at`.
+#[inline]
 pub(crate) fn patch(octets: &mut [u8], at: usize, apply: impl FnOnce(u16) -> u16) {
     if let Some(field) = octets.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<2>) {
         *field = apply(u16::from_be_bytes(*field)).to_be_bytes();

@@ -2,21 +2,25 @@
 
 use crate::config::Limits;
 use crate::event::LimitKind;
-use alloc::collections::BTreeMap;
+use crate::secret_map::SecretMap;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use flow_state::limits::TokenBucket;
+use flow_table::NhHash;
 use packet_buffer::Instant;
 
 /// How many entries are looked at for one that can go, when there is no room.
 const SAMPLE: usize = 32;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Subscriber {
+    address: Ipv4Addr,
     mappings: u32,
     sessions: u32,
     bucket: TokenBucket,
-    pairs: Vec<Pair>,
+    /// The first pair that has sessions, and those of further pools.
+    pair: Option<Pair>,
+    more: Vec<Pair>,
 }
 
 /// The outside address that a subscriber has in one pool.
@@ -28,8 +32,45 @@ struct Pair {
 }
 
 impl Subscriber {
+    const fn new(address: Ipv4Addr) -> Self {
+        Self {
+            address,
+            mappings: 0,
+            sessions: 0,
+            bucket: TokenBucket::new(),
+            pair: None,
+            more: Vec::new(),
+        }
+    }
+
     fn is_idle(&self, now: Instant) -> bool {
         self.sessions == 0 && self.mappings == 0 && self.bucket.full_at() <= now
+    }
+
+    fn pair(&self, pool: usize) -> Option<&Pair> {
+        let mut pairs = self.pair.iter().chain(&self.more);
+        pairs.find(|pair| pair.pool == pool)
+    }
+
+    fn pair_mut(&mut self, pool: usize) -> Option<&mut Pair> {
+        let mut pairs = self.pair.iter_mut().chain(&mut self.more);
+        pairs.find(|pair| pair.pool == pool)
+    }
+
+    /// A session less has its address from the pool.
+    fn unpair(&mut self, pool: usize) {
+        let Some(pair) = self.pair_mut(pool) else {
+            return;
+        };
+        pair.sessions = pair.sessions.saturating_sub(1);
+        if pair.sessions > 0 {
+            return;
+        }
+        if self.pair.is_some_and(|pair| pair.pool == pool) {
+            self.pair = self.more.pop();
+        } else {
+            self.more.retain(|pair| pair.pool != pool);
+        }
     }
 }
 
@@ -40,27 +81,52 @@ pub(crate) struct Subscribers {
     limits: Limits,
     /// Whether there is anything to keep count of.
     is_needed: bool,
-    subscribers: BTreeMap<Ipv4Addr, Subscriber>,
+    /// Without gaps, in no order.
+    subscribers: Vec<Subscriber>,
+    /// Where they are, by address.
+    places: SecretMap<usize>,
+    /// Where the last one is that was asked about: a session asks several times.
+    last: usize,
+    /// Where the search for one that can go goes on.
+    hand: usize,
 }
 
 impl Subscribers {
     /// Counts are kept when there are limits, or addresses to be paired with (`has_pairs`).
-    pub(crate) fn new(limits: Limits, has_pairs: bool) -> Self {
+    pub(crate) const fn new(limits: Limits, has_pairs: bool, secret: NhHash) -> Self {
         let has_limits = limits.mappings_per_subscriber.is_some()
             || limits.sessions_per_subscriber.is_some()
             || limits.new_sessions.is_some();
         Self {
             limits,
             is_needed: has_limits || has_pairs,
-            subscribers: BTreeMap::new(),
+            subscribers: Vec::new(),
+            places: SecretMap::new(secret),
+            last: 0,
+            hand: 0,
         }
+    }
+
+    /// Where a subscriber is.
+    #[inline]
+    fn place_of(&self, subscriber: Ipv4Addr) -> Option<usize> {
+        let last = self.subscribers.get(self.last);
+        if last.is_some_and(|last| last.address == subscriber) {
+            return Some(self.last);
+        }
+        self.places.get(key(subscriber)).copied()
+    }
+
+    #[inline]
+    fn entry(&mut self, subscriber: Ipv4Addr) -> Option<&mut Subscriber> {
+        self.last = self.place_of(subscriber)?;
+        self.subscribers.get_mut(self.last)
     }
 
     /// The outside address that a subscriber is paired with in a pool.
     pub(crate) fn pair(&self, subscriber: Ipv4Addr, pool: usize) -> Option<u16> {
-        let pairs = &self.subscribers.get(&subscriber)?.pairs;
-        let pair = pairs.iter().find(|pair| pair.pool == pool)?;
-        Some(pair.address)
+        let subscriber = self.subscribers.get(self.place_of(subscriber)?)?;
+        Some(subscriber.pair(pool)?.address)
     }
 
     /// Whether a subscriber may have another session, and another mapping for it if `maps`. Takes a
@@ -74,9 +140,14 @@ impl Subscribers {
         if !self.is_needed {
             return Ok(());
         }
-        self.make_room(now, subscriber)?;
+        match self.place_of(subscriber) {
+            Some(place) => self.last = place,
+            None => self.add(now, subscriber)?,
+        }
         let limits = &self.limits;
-        let entry = self.subscribers.entry(subscriber).or_default();
+        let Some(entry) = self.subscribers.get_mut(self.last) else {
+            return Ok(());
+        };
         if maps
             && limits
                 .mappings_per_subscriber
@@ -98,92 +169,116 @@ impl Subscribers {
         Ok(())
     }
 
-    fn make_room(&mut self, now: Instant, subscriber: Ipv4Addr) -> Result<(), LimitKind> {
-        if self.subscribers.len() < self.limits.max_subscribers
-            || self.subscribers.contains_key(&subscriber)
-        {
-            return Ok(());
+    /// Adds a subscriber, which is the last one asked about then.
+    fn add(&mut self, now: Instant, subscriber: Ipv4Addr) -> Result<(), LimitKind> {
+        if self.subscribers.len() >= self.limits.max_subscribers {
+            self.make_room(now)?;
         }
-        let after = self.subscribers.range(subscriber..);
-        let idle = after
-            .chain(self.subscribers.range(..subscriber))
-            .take(SAMPLE)
-            .find(|(_, entry)| entry.is_idle(now));
-        let Some((&idle, _)) = idle else {
-            return Err(LimitKind::Subscribers);
-        };
-        self.subscribers.remove(&idle);
+        self.last = self.subscribers.len();
+        self.subscribers.push(Subscriber::new(subscriber));
+        self.places.insert(key(subscriber), self.last);
         Ok(())
+    }
+
+    fn make_room(&mut self, now: Instant) -> Result<(), LimitKind> {
+        for _ in 0..SAMPLE.min(self.subscribers.len()) {
+            self.hand += 1;
+            if self.hand >= self.subscribers.len() {
+                self.hand = 0;
+            }
+            let entry = self.subscribers.get(self.hand);
+            if entry.is_some_and(|entry| entry.is_idle(now)) {
+                self.remove(self.hand);
+                return Ok(());
+            }
+        }
+        Err(LimitKind::Subscribers)
+    }
+
+    /// Removes the subscriber at a place, which another one takes.
+    fn remove(&mut self, place: usize) {
+        if place >= self.subscribers.len() {
+            return;
+        }
+        let gone = self.subscribers.swap_remove(place);
+        self.places.remove(key(gone.address));
+        if let Some(moved) = self.subscribers.get(place) {
+            self.places.insert(key(moved.address), place);
+        }
     }
 
     /// A session begins; whether it is counted.
     pub(crate) fn enter(&mut self, subscriber: Ipv4Addr) -> bool {
-        let entry = self.subscribers.get_mut(&subscriber);
+        let entry = self.entry(subscriber);
         entry.map(|entry| entry.sessions += 1).is_some()
     }
 
     /// The session has its outside address from this pool.
     pub(crate) fn use_pair(&mut self, subscriber: Ipv4Addr, pool: usize, address: u16) {
-        let Some(entry) = self.subscribers.get_mut(&subscriber) else {
+        let Some(entry) = self.entry(subscriber) else {
             return;
         };
-        match entry.pairs.iter_mut().find(|pair| pair.pool == pool) {
-            Some(pair) => pair.sessions += 1,
-            None => entry.pairs.push(Pair {
-                pool,
-                address,
-                sessions: 1,
-            }),
+        if let Some(pair) = entry.pair_mut(pool) {
+            pair.sessions += 1;
+            return;
+        }
+        let pair = Pair {
+            pool,
+            address,
+            sessions: 1,
+        };
+        if entry.pair.is_none() {
+            entry.pair = Some(pair);
+        } else {
+            entry.more.push(pair);
         }
     }
 
     /// A mapping begins.
     pub(crate) fn enter_mapping(&mut self, subscriber: Ipv4Addr) {
-        if let Some(entry) = self.subscribers.get_mut(&subscriber) {
+        if let Some(entry) = self.entry(subscriber) {
             entry.mappings += 1;
         }
     }
 
     /// A mapping ends.
     pub(crate) fn leave_mapping(&mut self, now: Instant, subscriber: Ipv4Addr) {
-        if let Some(entry) = self.subscribers.get_mut(&subscriber) {
+        if let Some(entry) = self.entry(subscriber) {
             entry.mappings = entry.mappings.saturating_sub(1);
             if entry.is_idle(now) {
-                self.subscribers.remove(&subscriber);
+                self.remove(self.last);
             }
         }
     }
 
     /// A session ends; `pool` is where its outside address is from.
     pub(crate) fn leave(&mut self, now: Instant, subscriber: Ipv4Addr, pool: Option<usize>) {
-        let Some(entry) = self.subscribers.get_mut(&subscriber) else {
+        let Some(entry) = self.entry(subscriber) else {
             return;
         };
         entry.sessions = entry.sessions.saturating_sub(1);
-        let place = entry.pairs.iter().position(|pair| Some(pair.pool) == pool);
-        if let Some(place) = place
-            && let Some(pair) = entry.pairs.get_mut(place)
-        {
-            pair.sessions = pair.sessions.saturating_sub(1);
-            if pair.sessions == 0 {
-                entry.pairs.swap_remove(place);
-            }
+        if let Some(pool) = pool {
+            entry.unpair(pool);
         }
         if entry.is_idle(now) {
-            self.subscribers.remove(&subscriber);
+            self.remove(self.last);
         }
     }
 
     /// A session that was admitted did not come about.
     pub(crate) fn tidy(&mut self, now: Instant, subscriber: Ipv4Addr) {
-        let entry = self.subscribers.get(&subscriber);
+        let entry = self.entry(subscriber);
         if entry.is_some_and(|entry| entry.is_idle(now)) {
-            self.subscribers.remove(&subscriber);
+            self.remove(self.last);
         }
     }
 
     /// Subscribers that are kept count of.
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.subscribers.len()
     }
+}
+
+fn key(subscriber: Ipv4Addr) -> u128 {
+    u128::from(subscriber.to_bits())
 }

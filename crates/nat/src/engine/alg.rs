@@ -105,12 +105,15 @@ impl Nat {
         })
     }
 
+    /// Whether there are sessions that a gateway looks at.
+    #[inline]
+    pub(super) fn has_alg_sessions(&self) -> bool {
+        !self.algs.sessions.is_empty()
+    }
+
     /// Has the gateway of a packet's session, if there is one, see the packet before anything else
     /// does.
     pub(super) fn before_alg(&mut self, now: Instant, packet: &mut PacketBuf) {
-        if self.algs.sessions.is_empty() {
-            return;
-        }
         let Ok(parsed) = FlowPacket::parse(packet.as_slice()) else {
             return;
         };

@@ -1,6 +1,7 @@
 //! Who is meant by an outside address and port.
 
 use super::Nat;
+use super::open::peer_of;
 use crate::config::{Action, Filtering, Forward, Rule, transplant};
 use crate::flow::FlowFlags;
 use crate::mapping::{Endpoint, PortKind};
@@ -201,7 +202,7 @@ impl Nat {
                 } else {
                     outside
                 };
-                self.peers.contains_key(&(peer_kind(kind), outside, sender))
+                self.peers.contains(peer_of(kind, outside, sender))
             }
             Some(Filtering::AddressAndPortDependent) => false,
         }

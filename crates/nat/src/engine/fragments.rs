@@ -398,7 +398,7 @@ impl Nat {
                 }
             }
             Step::First => {
-                let verdict = self.decide_about(now, side, packet, true);
+                let verdict = self.decide_about(now, side, packet, true, None);
                 self.follow_first(&key, side, packet, verdict);
                 verdict
             }

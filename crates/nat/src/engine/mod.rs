@@ -8,6 +8,7 @@ mod explicit;
 mod fragments;
 mod icmp_error;
 mod open;
+mod process;
 mod record;
 mod release;
 mod source;
@@ -15,31 +16,29 @@ mod sync;
 mod track;
 
 use crate::bindings::Bindings;
-use crate::config::{Action, NatConfig, NatConfigError, Pooling, Side, WhenFull};
+use crate::config::{Action, NatConfig, NatConfigError, Pooling, WhenFull};
 use crate::event::{NatEvent, SessionInfo};
-use crate::flow::{FlowFlags, NatFlow};
-use crate::hooks::{AlgVerdict, Partition};
+use crate::flow::NatFlow;
+use crate::hooks::Partition;
 use crate::mapping::{Crowds, Endpoint, MappingInfo, MappingTable, PortKind};
 use crate::ports::PortSet;
-use crate::rewrite::{clamp_mss, ports_differ, set_identification, translate};
+use crate::secret_map::SecretMap;
 use crate::subscribers::Subscribers;
-use crate::verdict::{DropReason, Stats, Verdict, bump};
+use crate::verdict::{Stats, bump};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use core::time::Duration;
-use flow_state::{FlowPacket, Key, Transport};
-use flow_table::{FlowHash, FlowId, FlowTable, Ipv4FlowKey, NhHash};
+use flow_table::{FlowHash, FlowTable, Ipv4FlowKey, NhHash};
 use packet_buffer::fragment::Ipv4Identifications;
-use packet_buffer::wire::{IpPacket, IpProtocol};
+use packet_buffer::wire::IpProtocol;
 use packet_buffer::{Instant, PacketBuf, RandomSource};
 
 pub use answers::Transmit;
 pub use explicit::{ExplicitError, ExplicitMapping, ExplicitRequest, RemoteFilter};
-use open::Opened;
 pub use sync::{ImportError, SessionRecord};
-use track::{Forward, Tracked, has_closed, is_host, is_syn, may_fragment, parse, track};
+use track::{Forward, has_closed, is_syn, may_fragment, parse};
 
 /// A network address translator.
 ///
@@ -58,9 +57,9 @@ pub struct Nat {
     crowds: Crowds,
     /// Where inside endpoints that could not keep their port went instead, and how many sessions
     /// have it.
-    sticky: BTreeMap<(PortKind, Endpoint), (Endpoint, u32)>,
+    sticky: SecretMap<(Endpoint, u32)>,
     /// Whom inside endpoints have sent to, by outside endpoint, and in how many sessions.
-    peers: BTreeMap<(u8, Endpoint, Ipv4Addr), u32>,
+    peers: SecretMap<u32>,
     subscribers: Subscribers,
     bindings: Bindings,
     pools: Vec<PoolState>,
@@ -152,13 +151,14 @@ impl Nat {
             },
             ..flow_table::Config::new(config.max_sessions)
         };
+        let secret = mappings.secret().clone();
         Ok(Self {
             sessions: FlowTable::new(table, &mut *random).map_err(NatConfigError::Sessions)?,
             mappings,
-            crowds: Crowds::default(),
-            sticky: BTreeMap::new(),
-            peers: BTreeMap::new(),
-            subscribers: Subscribers::new(config.limits, has_pairs),
+            crowds: Crowds::new(secret.clone()),
+            sticky: SecretMap::new(secret.clone()),
+            peers: SecretMap::new(secret.clone()),
+            subscribers: Subscribers::new(config.limits, has_pairs, secret),
             bindings,
             pools,
             partitions: BTreeMap::new(),
@@ -175,224 +175,6 @@ impl Nat {
             random,
             config,
         })
-    }
-
-    /// Translates one packet, which came from `side`, in place. `packet` holds the IPv4 packet and
-    /// nothing in front of it; octets behind it are padding and stay.
-    ///
-    /// Hop counts are the router's: it takes its hop before the packet comes here, so that a packet
-    /// that may not go on makes no session.
-    pub fn process(&mut self, now: Instant, side: Side, packet: &mut PacketBuf) -> Verdict {
-        let now = self.advance(now);
-        let verdict = self.decide(now, side, packet);
-        self.count(side, verdict);
-        verdict
-    }
-
-    fn advance(&mut self, now: Instant) -> Instant {
-        self.now = self.now.max(now);
-        self.now
-    }
-
-    fn count(&mut self, side: Side, verdict: Verdict) {
-        match verdict {
-            Verdict::Forward { hairpin: true } => bump(&mut self.stats.hairpinned),
-            Verdict::Forward { hairpin: false } => match side {
-                Side::Inside => bump(&mut self.stats.outbound),
-                Side::Outside => bump(&mut self.stats.inbound),
-            },
-            Verdict::Drop(reason) => self.stats.count_drop(reason),
-            Verdict::Local => bump(&mut self.stats.local),
-            Verdict::Held => bump(&mut self.stats.held),
-        }
-    }
-
-    #[inline]
-    fn decide(&mut self, now: Instant, side: Side, packet: &mut PacketBuf) -> Verdict {
-        self.decide_about(now, side, packet, false)
-    }
-
-    /// Decides about a packet. When `is_first`, it is a first fragment that stands for all of its
-    /// packet.
-    #[inline]
-    fn decide_about(
-        &mut self,
-        now: Instant,
-        side: Side,
-        packet: &mut PacketBuf,
-        is_first: bool,
-    ) -> Verdict {
-        self.before_alg(now, packet);
-        let parsed = match parse(packet.as_slice()) {
-            Ok(parsed) => parsed,
-            // Packets that are put together may be cut within their transport header.
-            Err(DropReason::Malformed) if self.puts_together(packet) => {
-                return self.fragment(now, side, packet);
-            }
-            Err(reason) => return Verdict::Drop(reason),
-        };
-        if let Err(reason) = self.inspect(&parsed) {
-            return Verdict::Drop(reason);
-        }
-        if parsed.is_fragment() && !is_first {
-            return self.fragment(now, side, packet);
-        }
-        match parsed.transport() {
-            Transport::IcmpError(_) => return self.icmp_error(now, side, packet),
-            Transport::IcmpOther { .. } => return self.other_icmp(side, packet),
-            _ => {}
-        }
-        let Some(key) = self.key_of(&parsed) else {
-            return Verdict::Drop(DropReason::NotIpv4);
-        };
-        let mut kept = [None; 2];
-        // A tunnel whose first answer this is must be found before anything else.
-        if side == Side::Outside
-            && matches!(
-                parsed.transport(),
-                Transport::Esp { .. } | Transport::Gre(_)
-            )
-            && self.sessions.find(now, &key).is_none()
-            && self.expected(now, &key).is_none()
-        {
-            self.learn(now, &key);
-        }
-        if let Some((direction, flow)) = self.sessions.lookup(now, &key) {
-            match track(&self.config, now, side, direction, flow, &parsed) {
-                Tracked::Forward(forward) => return self.forward(now, packet, &forward),
-                Tracked::Drop(reason) => return Verdict::Drop(reason),
-                Tracked::Reopen(id) => kept = self.end_to_reopen(now, id),
-            }
-        }
-        let opened = self.open(now, side, &key, &parsed);
-        self.let_go(now, kept);
-        match opened {
-            Ok(Opened::Forward(forward)) => {
-                self.answers.forget_syn(&forward.to.reversed());
-                self.forward(now, packet, &forward)
-            }
-            Ok(Opened::Bypass) => {
-                bump(&mut self.stats.bypassed);
-                Verdict::Forward { hairpin: false }
-            }
-            Ok(Opened::Local) => Verdict::Local,
-            Err(reason) => {
-                self.answer(now, side, &parsed, reason);
-                Verdict::Drop(reason)
-            }
-        }
-    }
-
-    /// Whether the packet is a fragment that is put together with others.
-    fn puts_together(&self, packet: &PacketBuf) -> bool {
-        if !self.fragments.is_full() {
-            return false;
-        }
-        match IpPacket::parse(packet.as_slice()) {
-            Ok(IpPacket::V4(ip)) => ip.is_fragment() && ip.verify_checksum().is_ok(),
-            _ => false,
-        }
-    }
-
-    /// What is wrong with the packet by itself.
-    fn inspect(&self, packet: &FlowPacket<'_>) -> Result<(), DropReason> {
-        let IpPacket::V4(ip) = packet.ip() else {
-            return Err(DropReason::NotIpv4);
-        };
-        ip.verify_checksum().map_err(|_| DropReason::BadChecksum)?;
-        // RFC 5508 §4.1 SHOULD (req-3): an error whose ICMP checksum is wrong is dropped.
-        let verifies = self.config.verify_transport_checksums
-            || matches!(packet.transport(), Transport::IcmpError(_));
-        if verifies && packet.verify().is_err() {
-            return Err(DropReason::BadChecksum);
-        }
-        let (source, destination) = (ip.source(), ip.destination());
-        // RFC 1812 §5.3.7: packets from addresses that no host has are not forwarded.
-        if !is_host(source) || !is_host(destination) || source == destination {
-            return Err(DropReason::Source);
-        }
-        Ok(())
-    }
-
-    /// The key of the session that the packet belongs to.
-    fn key_of(&self, packet: &FlowPacket<'_>) -> Option<Ipv4FlowKey> {
-        let Key::V4(key) = packet.key() else {
-            return None;
-        };
-        let (ends, protocol) = ((key.source(), key.destination()), key.protocol());
-        let of = |ports: (u16, u16)| {
-            Ipv4FlowKey::new((ends.0, ports.0), (ends.1, ports.1), protocol, key.zone())
-        };
-        Some(match packet.transport() {
-            // The SPI, of which the receiver's side chooses one for each direction.
-            Transport::Esp { spi, .. } if self.config.learn_tunnels => {
-                let [a, b, c, d] = spi.to_be_bytes();
-                of((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
-            }
-            _ => key,
-        })
-    }
-
-    /// Sends a packet of a session on.
-    fn forward(&mut self, now: Instant, packet: &mut PacketBuf, forward: &Forward) -> Verdict {
-        if forward.layout.protocol == Some(IpProtocol::SCTP)
-            && !Self::sctp_may_change(packet, forward)
-        {
-            return Verdict::Drop(DropReason::BadChecksum);
-        }
-        let octets = packet.as_mut_slice();
-        translate(octets, &forward.layout, &forward.from, &forward.to);
-        if forward.is_syn
-            && let Some(limit) = self.config.clamp_mss
-            && let Some(segment) = octets.get_mut(forward.layout.transport..forward.layout.end)
-        {
-            clamp_mss(segment, limit);
-        }
-        if forward.may_fragment && self.config.rewrite_identification {
-            let (from, to) = (forward.to.source(), forward.to.destination());
-            let protocol = IpProtocol(forward.to.protocol());
-            // RFC 6864 §5.3.1: identifications are unique for the translated addresses.
-            if let Some(number) = self.identifications.next(now, from, to, protocol) {
-                set_identification(octets, number);
-            }
-        }
-        if forward.promotes {
-            self.promote(forward.id);
-        }
-        if forward.flags.has(FlowFlags::ALG)
-            && self.run_alg(now, forward.id, forward.direction, packet) == AlgVerdict::Drop
-        {
-            return Verdict::Drop(DropReason::Alg);
-        }
-        if forward.is_last {
-            self.end(now, forward.id);
-        }
-        Verdict::Forward {
-            hairpin: forward.hairpin,
-        }
-    }
-
-    /// A checksum that was wrong must not come out right, and that of SCTP cannot be patched.
-    fn sctp_may_change(packet: &PacketBuf, forward: &Forward) -> bool {
-        let range = forward.layout.transport..forward.layout.end;
-        !ports_differ(&forward.from, &forward.to)
-            || packet
-                .as_slice()
-                .get(range)
-                .is_some_and(crate::sctp::is_valid)
-    }
-
-    /// The responder's mapping is kept open by this session from now on.
-    fn promote(&mut self, id: FlowId) {
-        let Some(mut flow) = self.sessions.get_mut(id) else {
-            return;
-        };
-        let outside = Endpoint::destination_of(flow.original());
-        let protocol = IpProtocol(flow.original().protocol());
-        flow.value_mut().flags.set(FlowFlags::KEEPS_DESTINATION);
-        if let Some(protocol) = PortKind::of(protocol) {
-            self.mappings.keep(protocol, outside);
-        }
     }
 
     /// Has the ports of a pool divided among subscribers from now on: port blocks, or a fixed

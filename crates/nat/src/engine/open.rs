@@ -5,8 +5,9 @@ use super::source::{Source, Translation};
 use super::{Alarm, Forward, Nat, is_syn, may_fragment};
 use crate::config::{Action, Filtering, Pooling, Side};
 use crate::event::NatEvent;
-use crate::flow::{FlowFlags, NatFlow, layout_of};
+use crate::flow::{FlowFlags, NatFlow};
 use crate::mapping::{Endpoint, PortKind};
+use crate::rewrite::Layout;
 use crate::verdict::{DropReason, bump};
 use core::net::Ipv4Addr;
 use flow_state::FlowPacket;
@@ -263,7 +264,7 @@ impl Nat {
         {
             self.event(NatEvent::SessionCreated { at: now, session });
         }
-        let mut layout = layout_of(packet);
+        let mut layout = Layout::of(packet);
         if flow.flags.has(FlowFlags::LEARNED) {
             layout.protocol = None;
         }
@@ -322,8 +323,8 @@ impl Nat {
             }
             if flags.has(FlowFlags::STICKY) {
                 let inside = Endpoint::source_of(key);
-                let entry = self.sticky.entry((kind, inside));
-                entry.or_insert((source.outside, 0)).1 += 1;
+                let key = sticky_key(kind, inside);
+                self.sticky.get_or_insert(key, (source.outside, 0)).1 += 1;
             }
         }
         if flags.has(FlowFlags::SOURCE_CROWD) {
@@ -332,7 +333,8 @@ impl Nat {
         if source.made.is_some() {
             self.subscribers.enter_mapping(subscriber);
             bump(&mut self.stats.mappings_created);
-            if let Some(kind) = kind
+            if self.config.max_events > 0
+                && let Some(kind) = kind
                 && let Some(mapping) = self.mapping_at(kind, source.outside)
             {
                 self.mapping_event(NatEvent::MappingCreated { at: now, mapping }, &mapping);
@@ -346,7 +348,7 @@ impl Nat {
         }
         if flags.has(FlowFlags::PEER) {
             let key = peer_key(kind, flags, source.outside, destination.address);
-            *self.peers.entry(key).or_insert(0) += 1;
+            *self.peers.get_or_insert(key, 0) += 1;
         }
         if let Some(mut flow) = self.sessions.get_mut(id) {
             flow.value_mut().flags.set(own);
@@ -383,14 +385,25 @@ pub(super) fn peer_key(
     flags: FlowFlags,
     outside: Endpoint,
     peer: Ipv4Addr,
-) -> (u8, Endpoint, Ipv4Addr) {
+) -> u128 {
     // An address that stands for one host alone is open as a whole.
     let outside = if flags.has(FlowFlags::SOURCE_ADDRESS) {
         Endpoint::new(outside.address, 0)
     } else {
         outside
     };
-    (peer_kind(kind), outside, peer)
+    peer_of(kind, outside, peer)
+}
+
+/// The same, of an outside endpoint that is known to be the right one.
+pub(super) fn peer_of(kind: Option<PortKind>, outside: Endpoint, peer: Ipv4Addr) -> u128 {
+    let kind = u128::from(peer_kind(kind));
+    kind << 80 | outside.bits() << 32 | peer.to_bits() as u128
+}
+
+/// Where it is noted that an inside endpoint could not keep its port.
+pub(super) const fn sticky_key(kind: PortKind, inside: Endpoint) -> u128 {
+    kind.before(48, inside.bits())
 }
 
 /// Protocols whose answers carry another number than their requests.

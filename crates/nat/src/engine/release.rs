@@ -1,6 +1,6 @@
 //! The end of sessions, and what they give back.
 
-use super::open::{is_tunnel, peer_key};
+use super::open::{is_tunnel, peer_key, sticky_key};
 use super::{Nat, has_closed};
 use crate::config::Action;
 use crate::event::{NatEvent, SessionInfo};
@@ -92,11 +92,11 @@ impl Nat {
                 self.subscribers.leave_mapping(now, subscriber);
             }
             if flags.has(FlowFlags::STICKY) {
-                let key = (kind, Endpoint::source_of(&flow.original));
-                if let Some((_, sessions)) = self.sticky.get_mut(&key) {
+                let key = sticky_key(kind, Endpoint::source_of(&flow.original));
+                if let Some((_, sessions)) = self.sticky.get_mut(key) {
                     *sessions = sessions.saturating_sub(1);
                     if *sessions == 0 {
-                        self.sticky.remove(&key);
+                        self.sticky.remove(key);
                     }
                 }
             }
@@ -109,10 +109,10 @@ impl Nat {
         }
         if flags.has(FlowFlags::PEER) {
             let key = peer_key(kind, flags, source, responder.address);
-            if let Some(sessions) = self.peers.get_mut(&key) {
+            if let Some(sessions) = self.peers.get_mut(key) {
                 *sessions = sessions.saturating_sub(1);
                 if *sessions == 0 {
-                    self.peers.remove(&key);
+                    self.peers.remove(key);
                 }
             }
         }

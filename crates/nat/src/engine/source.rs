@@ -1,5 +1,6 @@
 //! What stands outside for who sends inside.
 
+use super::open::sticky_key;
 use super::{Alarm, Nat, PoolState};
 use crate::config::{Action, Mapping, Napt, Pooling, transplant};
 use crate::event::NatEvent;
@@ -120,15 +121,19 @@ impl Nat {
             Some(PortKind::Gre) | None => return self.share_address(now, key, rule, napt),
             Some(kind) => kind,
         };
+        // A mapping that was asked for explicitly is used whatever the rule says.
         let (slot_kind, found) = match napt.mapping {
             Mapping::EndpointIndependent => {
                 (SlotKind::Endpoint, self.mappings.by_inside(kind, inside))
             }
             Mapping::AddressDependent => {
                 let found = self.mappings.by_peer(kind, inside, destination.address);
+                let found = found.or_else(|| self.mappings.by_inside(kind, inside));
                 (SlotKind::Address, found)
             }
-            Mapping::AddressAndPortDependent => (SlotKind::Session, None),
+            Mapping::AddressAndPortDependent => {
+                (SlotKind::Session, self.mappings.by_inside(kind, inside))
+            }
             Mapping::PerDestination { limit, sticky } => {
                 // What was asked for explicitly stands for all destinations.
                 if let Some(outside) = self.mappings.by_inside(kind, inside) {
@@ -137,8 +142,7 @@ impl Nat {
                 return self.share_port(now, kind, key, destination, rule, napt, limit, sticky);
             }
         };
-        // A mapping that was asked for explicitly is used whatever the rule says.
-        if let Some(outside) = found.or_else(|| self.mappings.by_inside(kind, inside)) {
+        if let Some(outside) = found {
             return self.reuse(now, kind, inside, outside, rule);
         }
         self.admit(now, inside.address, true)?;
@@ -343,7 +347,7 @@ impl Nat {
         let mut wish = self.wish(kind, inside, napt);
         let stuck = self
             .sticky
-            .get(&(kind, inside))
+            .get(sticky_key(kind, inside))
             .map(|(outside, _)| *outside);
         if let Some(outside) = stuck.filter(|_| sticky) {
             wish.exact = Some(outside.port);

@@ -1,14 +1,14 @@
 //! What the state of a session says to a packet.
 
 use crate::config::{NatConfig, Side};
-use crate::flow::{FlowFlags, NatFlow, layout_of};
+use crate::flow::{FlowFlags, NatFlow};
 use crate::rewrite::Layout;
 use crate::verdict::DropReason;
 use core::net::Ipv4Addr;
-use flow_state::{FlowPacket, FlowState, Transport, Verdict as Track};
+use flow_state::{FlowPacket, FlowState, PacketError, Transport, Verdict as Track};
 use flow_table::{Direction, FlowId, FlowMut, Ipv4FlowKey};
 use packet_buffer::Instant;
-use packet_buffer::wire::{IpPacket, TcpFlags};
+use packet_buffer::wire::{IpPacket, IpProtocol, TcpFlags};
 
 /// What the state of a session says to a packet.
 pub(super) enum Tracked {
@@ -39,14 +39,43 @@ pub(super) struct Forward {
     pub(super) may_fragment: bool,
 }
 
+impl Forward {
+    /// Whether more is to be done than a translation.
+    #[inline]
+    pub(super) fn is_special(&self) -> bool {
+        self.is_syn
+            || self.is_last
+            || self.promotes
+            || self.flags.has(FlowFlags::ALG)
+            || !matches!(
+                self.layout.protocol,
+                Some(IpProtocol::TCP | IpProtocol::UDP)
+            )
+    }
+}
+
 /// Whether a host can have the address.
 pub(super) const fn is_host(address: Ipv4Addr) -> bool {
     let [first, ..] = address.octets();
     !address.is_loopback() && first != 0 && first < 224
 }
 
+/// As [`track`], out of line.
+#[inline(never)]
+pub(super) fn track_rare(
+    config: &NatConfig,
+    now: Instant,
+    side: Side,
+    direction: Direction,
+    flow: FlowMut<'_, Ipv4FlowKey, NatFlow>,
+    packet: &FlowPacket<'_>,
+) -> Tracked {
+    track(config, now, side, direction, flow, packet)
+}
+
 /// Has the state of a session look at a packet.
-#[inline]
+// What it returns is taken apart at once; handed over in memory it costs a quarter as much again.
+#[inline(always)]
 pub(super) fn track(
     config: &NatConfig,
     now: Instant,
@@ -86,7 +115,7 @@ pub(super) fn track(
     let value = flow.value();
     let flags = value.flags;
     let (from, to) = NatFlow::keys(direction, flow.original(), flow.reply());
-    let mut layout = layout_of(packet);
+    let mut layout = Layout::of(packet);
     if flags.has(FlowFlags::LEARNED) {
         layout.protocol = None;
     }
@@ -107,15 +136,18 @@ pub(super) fn track(
     })
 }
 
+#[inline]
 fn is_reset(packet: &FlowPacket<'_>) -> bool {
     matches!(packet.transport(), Transport::Tcp(segment) if segment.flags.contains(TcpFlags::RST))
 }
 
+#[inline]
 pub(super) fn is_syn(packet: &FlowPacket<'_>) -> bool {
     matches!(packet.transport(), Transport::Tcp(segment) if segment.flags.contains(TcpFlags::SYN))
 }
 
 /// RFC 6864 §4: a packet that is no fragment and must not become one needs no identification.
+#[inline]
 pub(super) fn may_fragment(packet: &FlowPacket<'_>) -> bool {
     matches!(packet.ip(), IpPacket::V4(ip) if !ip.dont_fragment()) || packet.is_fragment()
 }
@@ -123,10 +155,15 @@ pub(super) fn may_fragment(packet: &FlowPacket<'_>) -> bool {
 /// Reads a packet.
 #[inline]
 pub(super) fn parse(octets: &[u8]) -> Result<FlowPacket<'_>, DropReason> {
-    FlowPacket::parse(octets).map_err(|error| match error {
-        flow_state::PacketError::Fragment(discard) => DropReason::Fragment(discard),
+    FlowPacket::parse(octets).map_err(reason_of)
+}
+
+/// Why a packet is dropped that cannot be read.
+pub(super) const fn reason_of(error: PacketError) -> DropReason {
+    match error {
+        PacketError::Fragment(discard) => DropReason::Fragment(discard),
         _ => DropReason::Malformed,
-    })
+    }
 }
 
 /// Whether a flow has ended for good, so that its port need not rest.

@@ -2,44 +2,72 @@
 
 use super::{Endpoint, PortKind};
 use crate::ports::{PortSpace, Wish};
+use crate::secret_map::SecretMap;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
+use flow_table::NhHash;
 use packet_buffer::{Instant, RandomSource};
 
+/// Ports that are kept in place; most destinations have no more.
+const IN_PLACE: usize = 11;
 /// Ports that are listed one by one; more of them are a bitmap.
 const FEW: u16 = 256;
 
 /// One destination as one outside address sees it.
-type CrowdKey = (u16, PortKind, Endpoint);
+pub(crate) type CrowdKey = (u16, PortKind, Endpoint);
 
-/// The ports in use towards each destination, from each outside address.
-#[derive(Default)]
-pub(crate) struct Crowds {
-    crowds: BTreeMap<CrowdKey, Crowd>,
+const fn packed((address, kind, destination): CrowdKey) -> u128 {
+    (address as u128) << 56 | kind.before(48, destination.bits())
 }
 
+/// The ports in use towards each destination, from each outside address.
+pub(crate) struct Crowds {
+    crowds: SecretMap<Crowd>,
+}
+
+/// The ports of one destination.
 enum Crowd {
+    /// As many as the first says, in order.
+    InPlace(u8, [u16; IN_PLACE]),
     /// In order.
     Few(Vec<u16>),
     Many(Box<PortSpace>),
 }
 
 impl Crowd {
+    const EMPTY: Self = Self::InPlace(0, [0; IN_PLACE]);
+
     fn len(&self) -> usize {
         match self {
+            Self::InPlace(count, _) => usize::from(*count),
             Self::Few(ports) => ports.len(),
             Self::Many(space) => space.used() as usize,
+        }
+    }
+
+    /// The ports, where they are listed.
+    fn listed(&self) -> &[u16] {
+        match self {
+            Self::InPlace(count, ports) => ports.get(..usize::from(*count)).unwrap_or_default(),
+            Self::Few(ports) => ports,
+            Self::Many(_) => &[],
         }
     }
 }
 
 impl Crowds {
+    /// No crowds, found by a hash with this secret.
+    pub(crate) const fn new(secret: NhHash) -> Self {
+        Self {
+            crowds: SecretMap::new(secret),
+        }
+    }
+
     /// Sessions to the destination.
     #[cfg(test)]
     fn len(&self, key: CrowdKey) -> usize {
-        self.crowds.get(&key).map_or(0, Crowd::len)
+        self.crowds.get(packed(key)).map_or(0, Crowd::len)
     }
 
     /// Takes a port that is not in use towards the destination, and that `is_open`.
@@ -51,29 +79,40 @@ impl Crowds {
         is_open: impl Fn(u16) -> bool,
         random: &mut dyn RandomSource,
     ) -> Option<u16> {
-        let crowd = self.crowds.entry(key).or_insert(Crowd::Few(Vec::new()));
+        let key = packed(key);
+        let crowd = self.crowds.get_or_insert(key, Crowd::EMPTY);
         let port = if crowd.len() >= limit as usize {
             None
         } else {
             crowd.take(wish, is_open, random)
         };
         if crowd.len() == 0 {
-            self.crowds.remove(&key);
+            self.crowds.remove(key);
         }
         port
     }
 
     /// Takes this port, if it is not in use towards the destination.
     pub(crate) fn claim(&mut self, key: CrowdKey, port: u16) -> bool {
-        let crowd = self.crowds.entry(key).or_insert(Crowd::Few(Vec::new()));
+        let crowd = self.crowds.get_or_insert(packed(key), Crowd::EMPTY);
         crowd.insert(port)
     }
 
     pub(crate) fn release(&mut self, key: CrowdKey, port: u16) {
-        let Some(crowd) = self.crowds.get_mut(&key) else {
+        let key = packed(key);
+        let Some(crowd) = self.crowds.get_mut(key) else {
             return;
         };
         match crowd {
+            Crowd::InPlace(count, ports) => {
+                let listed = ports.get_mut(..usize::from(*count)).unwrap_or_default();
+                if let Ok(at) = listed.binary_search(&port) {
+                    if let Some(from) = listed.get_mut(at..) {
+                        from.rotate_left(1);
+                    }
+                    *count -= 1;
+                }
+            }
             Crowd::Few(ports) => {
                 if let Ok(at) = ports.binary_search(&port) {
                     ports.remove(at);
@@ -86,7 +125,7 @@ impl Crowds {
             }
         }
         if crowd.len() == 0 {
-            self.crowds.remove(&key);
+            self.crowds.remove(key);
         }
     }
 }
@@ -94,11 +133,29 @@ impl Crowds {
 impl Crowd {
     /// Adds a port; whether it is new.
     fn insert(&mut self, port: u16) -> bool {
+        if let Self::Many(space) = self {
+            return space.claim(Instant::ZERO, port);
+        }
+        let Err(at) = self.listed().binary_search(&port) else {
+            return false;
+        };
         match self {
+            Self::InPlace(count, ports) if usize::from(*count) < IN_PLACE => {
+                *count += 1;
+                if let Some([first, rest @ ..]) = ports.get_mut(at..usize::from(*count)) {
+                    // The last place is free: everything moves up by one.
+                    let mut moved = core::mem::replace(first, port);
+                    for place in rest {
+                        core::mem::swap(place, &mut moved);
+                    }
+                }
+            }
+            Self::InPlace(_, ports) => {
+                let mut ports = ports.to_vec();
+                ports.insert(at, port);
+                *self = Self::Few(ports);
+            }
             Self::Few(ports) => {
-                let Err(at) = ports.binary_search(&port) else {
-                    return false;
-                };
                 ports.insert(at, port);
                 if ports.len() > usize::from(FEW) {
                     let mut space = PortSpace::new(0..=u16::MAX, Duration::ZERO);
@@ -107,16 +164,16 @@ impl Crowd {
                     }
                     *self = Self::Many(Box::new(space));
                 }
-                true
             }
-            Self::Many(space) => space.claim(Instant::ZERO, port),
+            Self::Many(_) => {}
         }
+        true
     }
 
     fn contains(&self, port: u16) -> bool {
         match self {
-            Self::Few(ports) => ports.binary_search(&port).is_ok(),
             Self::Many(space) => !space.is_free(port),
+            _ => self.listed().binary_search(&port).is_ok(),
         }
     }
 
@@ -143,7 +200,7 @@ impl Crowd {
         for _ in 0..rounds.min(span) {
             let candidate = u16::try_from(u32::from(low) + start % span).ok()?;
             let found = match self {
-                Self::Few(_) => candidate,
+                Self::InPlace(..) | Self::Few(_) => candidate,
                 Self::Many(space) => {
                     let from = Wish {
                         range: candidate..=high,
@@ -170,8 +227,14 @@ impl Crowd {
 mod tests {
     use super::*;
     use core::net::Ipv4Addr;
+    use flow_table::FlowHash;
+    use proptest::prelude::*;
     use std::collections::HashSet;
     use testkit::SeededRandom;
+
+    fn crowds() -> Crowds {
+        Crowds::new(NhHash::from_random(&mut SeededRandom::new(7)))
+    }
 
     fn key() -> CrowdKey {
         let destination = Endpoint::new(Ipv4Addr::new(198, 51, 100, 1), 443);
@@ -180,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_destination_takes_every_port_once_up_to_the_limit() {
-        let (mut crowds, mut random) = (Crowds::default(), SeededRandom::new(1));
+        let (mut crowds, mut random) = (crowds(), SeededRandom::new(1));
         let wish = Wish::any(1_024..=65_535);
         let mut seen = HashSet::new();
         for _ in 0..55_000 {
@@ -204,12 +267,12 @@ mod tests {
         for port in seen {
             crowds.release(key(), port);
         }
-        assert!(crowds.crowds.is_empty());
+        assert_eq!(crowds.crowds.len(), 0);
     }
 
     #[test]
     fn small_ranges_are_used_up_and_closed_ports_left_out() {
-        let (mut crowds, mut random) = (Crowds::default(), SeededRandom::new(2));
+        let (mut crowds, mut random) = (crowds(), SeededRandom::new(2));
         let wish = Wish::any(5..=8);
         let mut take = || crowds.allocate(key(), &wish, 99, |port| port != 6, &mut random);
         let given: HashSet<_> = [take(), take(), take()].into();
@@ -218,5 +281,26 @@ mod tests {
         crowds.release(key(), 7);
         let again = crowds.allocate(key(), &wish, 99, |port| port != 6, &mut random);
         assert_eq!(again, Some(7));
+    }
+
+    proptest! {
+        /// However its ports are kept, a crowd is a set.
+        #[test]
+        fn a_crowd_is_a_set(steps in proptest::collection::vec((any::<bool>(), 0u16..600), 1..900)) {
+            let mut crowds = crowds();
+            let mut model = HashSet::new();
+            for (is_claim, port) in steps {
+                if is_claim {
+                    prop_assert_eq!(crowds.claim(key(), port), model.insert(port));
+                } else {
+                    crowds.release(key(), port);
+                    model.remove(&port);
+                }
+                prop_assert_eq!(crowds.len(key()), model.len());
+            }
+            for port in model {
+                prop_assert!(!crowds.claim(key(), port));
+            }
+        }
     }
 }

@@ -32,6 +32,12 @@ impl Endpoint {
         Self { address, port }
     }
 
+    /// Both in the lower 48 bits.
+    #[inline]
+    pub(crate) const fn bits(self) -> u128 {
+        (self.address.to_bits() as u128) << 16 | self.port as u128
+    }
+
     /// Where packets with the key come from.
     #[inline]
     pub const fn source_of(key: &Ipv4FlowKey) -> Self {
@@ -100,6 +106,11 @@ impl PortKind {
 
     pub(crate) const fn index(self) -> usize {
         self as usize
+    }
+
+    /// The protocol in front of what fills the lower `width` bits of a key.
+    pub(crate) const fn before(self, width: u32, rest: u128) -> u128 {
+        (self as u128) << width | rest
     }
 
     /// Whether port numbers have meanings, so that classes of them count.

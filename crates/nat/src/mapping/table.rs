@@ -3,8 +3,8 @@
 use super::slot::{Slot, SlotKind};
 use super::{Endpoint, MappingInfo, PortKind};
 use crate::ports::{PortSpace, Wish};
+use crate::secret_map::SecretMap;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -57,7 +57,7 @@ pub(crate) struct MappingTable {
     /// How many of those there are for each protocol, a power of two.
     buckets: usize,
     /// Mappings of [`SlotKind::Address`].
-    by_peer: BTreeMap<(PortKind, Endpoint, Ipv4Addr), u32>,
+    by_peer: SecretMap<u32>,
     hash: NhHash,
     quarantine: Duration,
     reserved: Vec<(Ipv4Addr, PortKind, RangeInclusive<u16>)>,
@@ -77,18 +77,24 @@ impl MappingTable {
         pools.dedup_by_key(|(address, _)| *address);
         let (addresses, ranges): (Vec<_>, Vec<_>) = pools.into_iter().unzip();
         let spaces = addresses.len() * PortKind::COUNT;
+        let hash = NhHash::from_random(random);
         Self {
             spaces: (0..spaces).map(|_| None).collect(),
             addresses,
             ranges,
             heads: Default::default(),
             buckets: (expected / 2).next_power_of_two().clamp(64, 1 << 24),
-            by_peer: BTreeMap::new(),
-            hash: NhHash::from_random(random),
+            by_peer: SecretMap::new(hash.clone()),
+            hash,
             quarantine,
             reserved,
             len: 0,
         }
+    }
+
+    /// The secret of the hash function.
+    pub(crate) const fn secret(&self) -> &NhHash {
+        &self.hash
     }
 
     /// Mappings.
@@ -222,7 +228,7 @@ impl MappingTable {
         inside: Endpoint,
         peer: Ipv4Addr,
     ) -> Option<Endpoint> {
-        let handle = self.by_peer.get(&(protocol, inside, peer))?;
+        let handle = self.by_peer.get(peer_key(protocol, inside, peer))?;
         self.endpoint(*handle)
     }
 
@@ -274,8 +280,8 @@ impl MappingTable {
                 next = core::mem::replace(heads.get_mut(bucket)?, handle);
             }
             SlotKind::Address => {
-                self.by_peer
-                    .insert((protocol, new.inside, new.peer), handle);
+                let key = peer_key(protocol, new.inside, new.peer);
+                self.by_peer.insert(key, handle);
             }
             SlotKind::Session => {}
         }
@@ -368,7 +374,7 @@ impl MappingTable {
         match slot.kind() {
             SlotKind::Endpoint => self.unlink(handle, protocol, &slot),
             SlotKind::Address => {
-                self.by_peer.remove(&(protocol, slot.inside(), peer));
+                self.by_peer.remove(peer_key(protocol, slot.inside(), peer));
             }
             SlotKind::Session => {}
         }
@@ -442,6 +448,11 @@ impl MappingTable {
             })
         })
     }
+}
+
+/// By what a mapping of [`SlotKind::Address`] is found.
+const fn peer_key(protocol: PortKind, inside: Endpoint, peer: Ipv4Addr) -> u128 {
+    protocol.before(80, inside.bits() << 32 | peer.to_bits() as u128)
 }
 
 /// The number of a mapping: of its outside address, and its port.
