@@ -178,6 +178,12 @@ impl Counters {
         add(counter, 1);
     }
 
+    /// A packet of a session goes on.
+    #[inline]
+    pub(super) const fn accepted(&mut self) {
+        self.stats.accepted = self.stats.accepted.wrapping_add(1);
+    }
+
     #[inline]
     pub(super) fn record(&mut self, verdict: &Verdict) {
         let stats = &mut self.stats;

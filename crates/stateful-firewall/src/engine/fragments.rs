@@ -165,7 +165,7 @@ impl Firewall {
         match FlowPacket::parse(whole.as_slice()) {
             Err(error) => self.malformed(now, path, whole.len(), error),
             Ok(view) => {
-                let judged: Judged = self.inspect(now, path, &view, None);
+                let judged: Judged = self.inspect(now, path, &view);
                 self.conclude(now, path, &view, &judged);
                 judged.verdict
             }

@@ -1,5 +1,6 @@
 //! Sessions: what has been let through, and what belongs to it.
 
+mod admission;
 mod answer;
 mod config;
 mod cookies;
@@ -22,6 +23,7 @@ mod timeouts;
 mod track;
 mod verdict;
 
+pub use admission::Admission;
 pub use answer::Transmit;
 pub use config::{ConfigError, FirewallConfig, FragmentMode, HalfOpen, OnReload};
 pub use counters::{RuleCounters, Stats};
@@ -193,6 +195,7 @@ impl Firewall {
         Some(facts)
     }
 
+    #[cold]
     fn dropped(&self, reason: DropReason) -> Judged {
         Judged {
             verdict: Verdict::Drop(reason),
@@ -208,7 +211,7 @@ impl Firewall {
     }
 
     /// Counts, logs and records a verdict.
-    #[inline]
+    #[inline(never)]
     fn conclude(
         &mut self,
         now: Instant,

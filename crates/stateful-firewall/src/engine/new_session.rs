@@ -312,7 +312,7 @@ impl Firewall {
             return self.dropped(reason);
         }
         if K::table(&self.tables).find(now, &key).is_some() {
-            return self.tracked(now, path, packet, key, None);
+            return self.tracked(now, path, packet, key);
         }
         let state = match FlowState::new(&self.config.tcp, now, packet) {
             Ok(state) => state,

@@ -5,7 +5,6 @@ use super::{DropReason, Firewall, Path, Verdict};
 use core::net::{Ipv4Addr, Ipv6Addr};
 use flow_state::{FlowPacket, Ipv4FlowKey, Ipv6FlowKey, Key};
 use flow_table::Match;
-use packet_buffer::wire::IpProtocol;
 use packet_buffer::{Instant, PacketBuf};
 
 /// How many packets of a batch are looked up together.
@@ -37,16 +36,32 @@ impl Firewall {
         packet: &mut PacketBuf,
         hint: Option<Match>,
     ) -> Verdict {
-        let view = match FlowPacket::parse(packet.as_slice()) {
+        // By reference: moving what was read costs as much as reading it.
+        let read = FlowPacket::parse(packet.as_slice());
+        let view = match &read {
             Ok(view) => view,
-            Err(error) => return self.malformed(now, path, packet.len(), error),
+            Err(error) => {
+                let error = *error;
+                return self.malformed(now, path, packet.len(), error);
+            }
         };
         if view.is_fragment() {
             return self.fragment(now, path, packet);
         }
-        let judged = self.inspect(now, path, &view, hint);
-        self.conclude(now, path, &view, &judged);
-        judged.verdict
+        match self.inspect_quickly(now, path, view, hint) {
+            Ok(passed) => {
+                self.counters.accepted();
+                let verdict = passed.verdict();
+                if self.config.flow_log.is_some() {
+                    self.records.flow_log(now, path, view, &verdict);
+                }
+                verdict
+            }
+            Err(judged) => {
+                self.conclude(now, path, view, &judged);
+                judged.verdict
+            }
+        }
     }
 
     /// A packet while there are sessions whose segments are translated.
@@ -102,7 +117,7 @@ impl Firewall {
         let mut v6 = Hints::new(NO_V6);
         let mut slots = [None; BATCH];
         for (packet, slot) in packets.iter().zip(&mut slots) {
-            *slot = match quick_key(packet.as_slice()) {
+            *slot = match FlowPacket::peek_key(packet.as_slice()) {
                 Some(Key::V4(key)) => v4.push(key).map(Slot::V4),
                 Some(Key::V6(key)) => v6.push(key).map(Slot::V6),
                 None => None,
@@ -187,42 +202,5 @@ impl<K: Copy> Hints<K> {
 
     fn found(&self, at: usize) -> Option<Match> {
         self.found.get(at).copied().flatten()
-    }
-}
-
-/// The key of an ordinary TCP or UDP packet, without checking it: whole, without options or extension headers.
-/// If the packet turns out to be readable, this is its key.
-#[inline]
-fn quick_key(octets: &[u8]) -> Option<Key> {
-    let ports = |at: usize| -> Option<(u16, u16)> {
-        let &[a, b, c, d] = octets.get(at..)?.first_chunk::<4>()?;
-        Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
-    };
-    let is_ordinary = |protocol| matches!(IpProtocol(protocol), IpProtocol::TCP | IpProtocol::UDP);
-    match octets {
-        [0x45, _, _, _, _, _, flags, offset, _, protocol, ..] if is_ordinary(*protocol) => {
-            if u16::from_be_bytes([*flags, *offset]) & 0x3fff != 0 {
-                return None;
-            }
-            let address = |at: usize| octets.get(at..)?.first_chunk::<4>().copied();
-            let (source, destination) = ports(20)?;
-            Some(Key::V4(Ipv4FlowKey::new(
-                (address(12)?.into(), source),
-                (address(16)?.into(), destination),
-                *protocol,
-                0,
-            )))
-        }
-        [0x60..=0x6f, _, _, _, _, _, protocol, ..] if is_ordinary(*protocol) => {
-            let address = |at: usize| octets.get(at..)?.first_chunk::<16>().copied();
-            let (source, destination) = ports(40)?;
-            Some(Key::V6(Ipv6FlowKey::new(
-                (address(8)?.into(), source),
-                (address(24)?.into(), destination),
-                *protocol,
-                0,
-            )))
-        }
-        _ => None,
     }
 }

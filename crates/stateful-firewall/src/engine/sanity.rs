@@ -14,7 +14,7 @@ use packet_buffer::wire::{
 const SOURCE_ROUTES: [u8; 2] = [131, 137];
 
 /// Checks the IP header.
-#[inline]
+#[inline(always)]
 pub(super) fn header(config: &FirewallConfig, packet: &FlowPacket<'_>) -> Result<(), DropReason> {
     match packet.ip() {
         IpPacket::V4(ip) => ipv4(config, ip),
@@ -22,19 +22,11 @@ pub(super) fn header(config: &FirewallConfig, packet: &FlowPacket<'_>) -> Result
     }
 }
 
-#[inline]
+#[inline(always)]
 fn ipv4(config: &FirewallConfig, ip: &Ipv4Packet<'_>) -> Result<(), DropReason> {
     let (source, destination) = (ip.source(), ip.destination());
     if ip.header_len() > Ipv4Packet::MIN_HEADER_LEN {
-        // RFC 7126 §4.3: source routes are dropped whatever is said of other options.
-        for option in ip.options().iter() {
-            if SOURCE_ROUTES.contains(&option.kind) {
-                return Err(DropReason::SourceRoute);
-            }
-        }
-        if !config.ip_options {
-            return Err(DropReason::Options);
-        }
+        ipv4_options(config, ip)?;
     }
     if source == destination {
         return Err(DropReason::Land);
@@ -50,7 +42,22 @@ fn ipv4(config: &FirewallConfig, ip: &Ipv4Packet<'_>) -> Result<(), DropReason> 
     Ok(())
 }
 
-#[inline]
+#[inline(never)]
+fn ipv4_options(config: &FirewallConfig, ip: &Ipv4Packet<'_>) -> Result<(), DropReason> {
+    // RFC 7126 §4.3: source routes are dropped whatever is said of other options.
+    for option in ip.options().iter() {
+        if SOURCE_ROUTES.contains(&option.kind) {
+            return Err(DropReason::SourceRoute);
+        }
+    }
+    if config.ip_options {
+        Ok(())
+    } else {
+        Err(DropReason::Options)
+    }
+}
+
+#[inline(never)]
 fn ipv6(ip: &Ipv6Packet<'_>) -> Result<(), DropReason> {
     let (source, destination) = (ip.source(), ip.destination());
     if ip.next_header().is_ipv6_extension() && ip.next_header() != IpProtocol::FRAGMENT {
@@ -140,7 +147,20 @@ pub(super) fn is_bogon(address: IpAddr) -> bool {
 }
 
 /// Checks the source of a packet against what the interface that it came in by may carry.
+#[inline]
 pub(super) fn source(
+    interface: &CompiledInterface,
+    path: &Path<'_>,
+    packet: &FlowPacket<'_>,
+) -> Result<(), DropReason> {
+    if !interface.bogons && path.routes.is_none() {
+        return Ok(());
+    }
+    source_of(interface, path, packet)
+}
+
+#[inline(never)]
+fn source_of(
     interface: &CompiledInterface,
     path: &Path<'_>,
     packet: &FlowPacket<'_>,

@@ -1,23 +1,18 @@
 //! A session: what a table's entry holds.
 
+use super::admission::Admission;
 use super::verdict::SessionId;
 use crate::compile::RuleId;
 use crate::facts::InterfaceId;
 use flow_state::{FlowState, Ipv4FlowKey, Ipv6FlowKey, Key, TcpState};
 use flow_table::{Direction, FlowId, FlowKey, FlowTable};
 
-/// The state of a session and, in one word, what it has to do with the policy.
-///
-/// The word holds, from the top: the rule (24 bits), the interface of the original direction's
-/// packets on their way in (13), and on their way out (13), and flags (14). All ones stand for none.
+/// The state of a session and what it has to do with the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Session {
     pub(crate) state: FlowState,
-    word: u64,
+    pub(super) admission: Admission,
 }
-
-const NO_RULE: u64 = 0xff_ffff;
-const NO_INTERFACE: u64 = 0x1fff;
 
 /// A helper, a filter or the SYN proxy keeps more about the session elsewhere.
 pub(crate) const DETAIL: u64 = 1;
@@ -32,7 +27,6 @@ pub(crate) const IMPORTED_REPLY: u64 = 1 << 4;
 pub(crate) const IMPORTED: u64 = IMPORTED_ORIGINAL | IMPORTED_REPLY;
 /// A snapshot that is being received has not told of the session yet.
 pub(crate) const STALE: u64 = 1 << 5;
-const FLAGS: u64 = 0x3fff;
 
 impl Session {
     pub(crate) fn new(
@@ -42,56 +36,34 @@ impl Session {
         egress: Option<InterfaceId>,
         flags: u64,
     ) -> Self {
-        let mut session = Self {
+        Self {
             state,
-            word: flags & FLAGS,
-        };
-        let interface =
-            |id: Option<InterfaceId>| id.map_or(NO_INTERFACE, |id| u64::from(id.0) & NO_INTERFACE);
-        session.word |= interface(ingress) << 27 | interface(egress) << 14;
-        session.set_rule(rule);
-        session
+            admission: Admission::new(rule, ingress, egress, flags),
+        }
     }
 
     #[inline]
     pub(crate) fn rule(&self) -> Option<RuleId> {
-        let number = self.word >> 40;
-        if number == NO_RULE {
-            return None;
-        }
-        u32::try_from(number).ok().map(RuleId)
+        self.admission.rule()
     }
 
     pub(crate) fn set_rule(&mut self, rule: Option<RuleId>) {
-        let number = rule.map_or(NO_RULE, |rule| u64::from(rule.0).min(NO_RULE));
-        self.word = self.word & !(NO_RULE << 40) | number << 40;
+        self.admission.set_rule(rule);
     }
 
     /// The interface by which packets of this direction come in.
     #[inline]
     pub(crate) fn ingress(&self, direction: Direction) -> Option<InterfaceId> {
-        let shift = match direction {
-            Direction::Original => 27,
-            Direction::Reply => 14,
-        };
-        let number = self.word >> shift & NO_INTERFACE;
-        if number == NO_INTERFACE {
-            return None;
-        }
-        u16::try_from(number).ok().map(InterfaceId)
+        self.admission.ingress(direction)
     }
 
     #[inline]
     pub(crate) const fn has(&self, flag: u64) -> bool {
-        self.word & flag != 0
+        self.admission.has(flag)
     }
 
-    pub(crate) fn set(&mut self, flag: u64, on: bool) {
-        if on {
-            self.word |= flag & FLAGS;
-        } else {
-            self.word &= !(flag & FLAGS);
-        }
+    pub(crate) const fn set(&mut self, flag: u64, on: bool) {
+        self.admission.set(flag, on);
     }
 
     /// Whether it is a TCP connection whose handshake is not complete.

@@ -7,48 +7,72 @@ use super::{
     Class, DropReason, EndReason, Firewall, Judged, LogCause, Logged, Path, SessionId, Verdict,
     facts, sanity,
 };
+use crate::compile::RuleId;
 use core::time::Duration;
-use flow_state::{Direction, FlowPacket, Key, TcpPolicy, Transport};
+use flow_state::{Direction, FlowPacket, Ipv6FlowKey, Key, TcpPolicy, Transport};
 use flow_table::Match;
 use packet_buffer::Instant;
 
 impl Firewall {
     /// Everything from the whole packet to its verdict.
-    #[inline]
+    #[inline(never)]
     pub(super) fn inspect(
         &mut self,
         now: Instant,
         path: &Path<'_>,
         packet: &FlowPacket<'_>,
-        hint: Option<Match>,
     ) -> Judged {
+        let passed = self.inspect_quickly(now, path, packet, None);
+        passed.map_or_else(|judged| judged, Passed::judged)
+    }
+
+    /// The same, with what most packets need in line. `hint` may name the session.
+    // What it returns is taken apart at once; handed over in memory, verdicts with their reasons cost
+    // as much as all else.
+    #[inline(always)]
+    pub(super) fn inspect_quickly(
+        &mut self,
+        now: Instant,
+        path: &Path<'_>,
+        packet: &FlowPacket<'_>,
+        hint: Option<Match>,
+    ) -> Result<Passed, Judged> {
         if let Err(reason) = self.precheck(now, path, packet) {
-            return self.dropped(reason);
+            return Err(self.dropped(reason));
         }
         match packet.transport() {
-            Transport::IcmpError(error) => self.related(now, path, packet, error),
+            Transport::IcmpError(error) => Err(self.related(now, path, packet, error)),
             Transport::IcmpOther { .. } | Transport::LaterFragment => {
-                self.stateless(now, path, packet)
+                Err(self.stateless(now, path, packet))
             }
             _ => match packet.key() {
-                Key::V4(key) => self.tracked(now, path, packet, key, hint),
-                Key::V6(key) => self.tracked(now, path, packet, key, hint),
+                Key::V4(key) => self.follow(now, path, packet, key, hint),
+                Key::V6(key) => self.follow_v6(now, path, packet, key, hint),
             },
         }
     }
 
+    #[inline(never)]
+    fn follow_v6(
+        &mut self,
+        now: Instant,
+        path: &Path<'_>,
+        packet: &FlowPacket<'_>,
+        key: Ipv6FlowKey,
+        hint: Option<Match>,
+    ) -> Result<Passed, Judged> {
+        self.follow(now, path, packet, key, hint)
+    }
+
     /// What is asked of every packet, whatever its session.
-    #[inline]
+    #[inline(always)]
     pub(super) fn precheck(
         &mut self,
         now: Instant,
         path: &Path<'_>,
         packet: &FlowPacket<'_>,
     ) -> Result<(), DropReason> {
-        sanity::header(&self.config, packet)?;
-        if self.config.verify_checksums {
-            packet.verify().map_err(DropReason::Checksum)?;
-        }
+        self.config.check_packet(packet)?;
         if let Some(id) = path.ingress {
             let interface = self
                 .policy
@@ -76,6 +100,7 @@ impl Firewall {
         Ok(())
     }
 
+    #[inline(never)]
     fn acl(
         &mut self,
         now: Instant,
@@ -120,40 +145,36 @@ impl Firewall {
     // RFC 5961 §4.2 MUST (syn): the tracker ignores, or says invalid.
     // RFC 5961 §5.2 MUST (ack-range): the tracker says invalid.
     /// A packet that can have a session.
-    #[inline]
+    #[inline(never)]
     pub(super) fn tracked<K: Family>(
         &mut self,
         now: Instant,
         path: &Path<'_>,
         packet: &FlowPacket<'_>,
         key: K,
-        hint: Option<Match>,
     ) -> Judged {
-        let table = K::table_mut(&mut self.tables);
-        let found = match hint {
-            Some(found) => table.get_mut(found.id).map(|flow| (found.direction, flow)),
-            None => None,
-        };
-        let found = match found {
-            Some(found) => Some(found),
-            None => table.lookup(now, &key),
-        };
+        let passed = self.follow(now, path, packet, key, None);
+        passed.map_or_else(|judged| judged, Passed::judged)
+    }
+
+    /// The same in line.
+    #[inline(always)]
+    fn follow<K: Family>(
+        &mut self,
+        now: Instant,
+        path: &Path<'_>,
+        packet: &FlowPacket<'_>,
+        key: K,
+        hint: Option<Match>,
+    ) -> Result<Passed, Judged> {
+        let found = K::table_mut(&mut self.tables).lookup_hinted(now, &key, hint);
         let Some((direction, mut flow)) = found else {
-            return self.begin(now, path, packet, key);
+            return Err(self.begin(now, path, packet, key));
         };
         let id = flow.id();
         let session = flow.value_mut();
-        // Interfaces may change, as when a route does; zones may not.
-        let ways = [
-            (session.ingress(direction), path.ingress),
-            (session.ingress(direction.reversed()), path.egress),
-        ];
-        if self.config.bind_zones
-            && ways.iter().any(|(begun, now)| {
-                begun != now && self.policy.zone_of(*begun) != self.policy.zone_of(*now)
-            })
-        {
-            return self.dropped(DropReason::WrongZone);
+        if self.config.bind_zones && !session.admission.fits(&self.policy, direction, path) {
+            return Err(self.dropped(DropReason::WrongZone));
         }
         let was_half_open = session.is_half_open();
         let state_before = session.tcp_state();
@@ -203,10 +224,12 @@ impl Firewall {
                 }
             }
             flow_state::Verdict::Ignore => {}
-            flow_state::Verdict::Invalid(why) => return self.dropped(DropReason::Invalid(why)),
+            flow_state::Verdict::Invalid(why) => {
+                return Err(self.dropped(DropReason::Invalid(why)));
+            }
             flow_state::Verdict::Reopen => {
                 self.end::<K>(now, id, EndReason::Reopened);
-                return self.begin(now, path, packet, key);
+                return Err(self.begin(now, path, packet, key));
             }
             flow_state::Verdict::Delete => {
                 self.end::<K>(now, id, EndReason::Reset);
@@ -222,19 +245,42 @@ impl Firewall {
             packet,
         );
         if detail && let Err(reason) = self.detail::<K>(now, id, direction, packet) {
-            return Judged {
+            return Err(Judged {
                 rule,
                 ..self.dropped(reason)
-            };
+            });
         }
-        Judged {
-            verdict: Verdict::Accept {
-                session: Some(session),
-                class: Class::Established(direction),
-                mark: self.mark(rule),
-            },
+        Ok(Passed {
+            session,
+            direction,
+            mark: self.mark(rule),
             rule,
-            log: None,
+        })
+    }
+}
+
+/// A packet of a session that goes on.
+pub(super) struct Passed {
+    session: SessionId,
+    direction: Direction,
+    mark: u32,
+    rule: Option<RuleId>,
+}
+
+impl Passed {
+    #[inline]
+    pub(super) const fn verdict(&self) -> Verdict {
+        Verdict::Accept {
+            session: Some(self.session),
+            class: Class::Established(self.direction),
+            mark: self.mark,
+        }
+    }
+
+    pub(super) fn judged(self) -> Judged {
+        Judged {
+            rule: self.rule,
+            ..Judged::pass(self.verdict())
         }
     }
 }
