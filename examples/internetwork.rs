@@ -58,7 +58,7 @@ struct Arguments {
     /// Percent of frames that later ones may pass.
     #[arg(long, default_value_t = 0.0, value_name = "PERCENT")]
     reorder: f64,
-    /// Percent of frames that arrive damaged; of octets, on a serial line.
+    /// Percent of frames that arrive damaged.
     #[arg(long, default_value_t = 0.0, value_name = "PERCENT")]
     corrupt: f64,
     /// Seconds for which the first link of each scenario is cut, from its tenth second on.

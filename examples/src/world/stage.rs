@@ -55,12 +55,16 @@ impl Faults {
 
     fn apply(&self, config: &mut LinkConfig) {
         let add = |own: f64, more: f64| (own + more).min(1.0);
-        config.loss = add(config.loss, self.loss);
-        config.corrupt = add(config.corrupt, self.corrupt);
-        if config.byte_stream.is_none() {
+        // On a serial line octets are hit: so often that it is as many frames of this length.
+        let frame = if config.byte_stream.is_some() {
+            500.0
+        } else {
             config.duplicate = add(config.duplicate, self.duplicate);
             config.reorder = add(config.reorder, self.reorder);
-        }
+            1.0
+        };
+        config.loss = add(config.loss, self.loss / frame);
+        config.corrupt = add(config.corrupt, self.corrupt / frame);
     }
 }
 
