@@ -291,6 +291,20 @@ impl<O: Copy + Ord, T> ExpectationTable<O, T> {
             .map(|(id, entry)| (*id, &entry.expected, entry.owner))
     }
 
+    /// Every announcement that waits: with its owner, the caller's value, and when it runs out.
+    pub fn waiting(&self) -> impl Iterator<Item = (&Expected, O, &T, Instant)> {
+        self.entries
+            .values()
+            .map(|entry| (&entry.expected, entry.owner, &entry.value, entry.deadline))
+    }
+
+    /// Those of one owner.
+    pub fn waiting_of(&self, owner: O) -> impl Iterator<Item = (&Expected, &T, Instant)> {
+        self.of_owner(owner)
+            .filter_map(|(_, id)| self.entries.get(id))
+            .map(|entry| (&entry.expected, &entry.value, entry.deadline))
+    }
+
     /// What has happened.
     pub const fn stats(&self) -> &ExpectationStats {
         &self.stats

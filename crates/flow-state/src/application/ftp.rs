@@ -82,6 +82,16 @@ impl Control {
         }
     }
 
+    /// A connection that another node has followed so far, as its [`streams`](Self::streams) say.
+    pub const fn resumed(streams: [Option<LineStream>; 2]) -> Self {
+        Self { streams }
+    }
+
+    /// What the client and what the server sends; `None` for a direction whose start was not seen.
+    pub const fn streams(&self) -> [Option<LineStream>; 2] {
+        self.streams
+    }
+
     /// Takes note of a SYN (with or without ACK): a direction's stream starts behind it. Without it, no
     /// line of the direction counts.
     pub const fn handle_syn(&mut self, direction: Direction, sequence_number: u32) {

@@ -33,6 +33,18 @@ impl LineStream {
         }
     }
 
+    /// A stream that is followed from the middle, where `next` comes next; whether the line before it
+    /// has ended is known from who followed it before.
+    pub const fn resumed(next: u32, at_start: bool) -> Self {
+        Self { next, at_start }
+    }
+
+    /// The next sequence number, and whether the line before it has ended: what
+    /// [`resumed`](Self::resumed) needs.
+    pub const fn state(&self) -> (u32, bool) {
+        (self.next, self.at_start)
+    }
+
     /// Where a segment with data at `sequence_number` stands.
     pub const fn position(&self, sequence_number: u32) -> StreamPosition {
         match sequence_number.wrapping_sub(self.next).cast_signed() {
