@@ -118,6 +118,7 @@
 //! |---|---|
 //! | transparency | RFC 2979, RFC 3360 |
 //! | blind attacks on TCP | RFC 5961; G. van Rooij, "Real stateful TCP packet filtering in IP Filter" (2001) |
+//! | sequence numbers of its own | RFC 4987 §3.6, RFC 6528 |
 //! | ICMP errors | RFC 5927 §4.1, RFC 1122 §3.2.2, RFC 1812 §4.3.2, RFC 4443 §2.4 |
 //! | reverse path, source routes | RFC 3704, RFC 7126, RFC 5095 |
 //! | fragments | RFC 1858, RFC 3128, RFC 5722, RFC 6946, RFC 7112 |
@@ -145,7 +146,7 @@
 //! - What runs over TLS is not decrypted; with Encrypted ClientHello it is the outer name that a filter sees.
 //!   HTTP/2 and QUIC are unknown to filters.
 //! - A connection whose handshake the firewall answers goes without window scaling, SACK and timestamps.
-//! - A standby takes over neither what filters are reading nor what helpers expect.
+//! - A standby does not take over sessions that a filter is still reading: it drops what comes of them.
 //!
 //! # Features
 //!

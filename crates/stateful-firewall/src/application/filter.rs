@@ -73,6 +73,7 @@ pub enum Refused {
 /// A filter made ready.
 #[derive(Debug, Clone)]
 pub(crate) struct CompiledFilter {
+    pub(crate) name: String,
     pub(crate) block: DomainList,
     pub(crate) allow: DomainList,
     pub(crate) paths: Vec<String>,
@@ -92,6 +93,7 @@ impl Filter {
             }
         }
         Ok(CompiledFilter {
+            name: self.name.clone(),
             block: self.block.iter().map(|name| &**name).collect(),
             allow: self.allow.iter().map(|name| &**name).collect(),
             paths: self.paths.clone(),

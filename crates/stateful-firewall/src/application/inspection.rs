@@ -1,9 +1,9 @@
 //! A session whose application layer is read.
 
+use super::dns;
 use super::filter::{CompiledFilter, Refused};
-use super::http::{Http, looks_like_http};
+use super::reader::{DNS_PORT, Reader};
 use super::stream::Stream;
-use super::{dns, tls};
 use flow_state::packet::TcpSegment;
 use flow_state::{Direction, Key};
 use packet_buffer::wire::TcpFlags;
@@ -33,26 +33,10 @@ pub trait Scanner: Send {
     }
 }
 
-/// What a connection speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Speaks {
-    /// Not seen yet.
-    Unknown,
-    Http(Http),
-    Tls,
-    /// Over TCP: messages behind their lengths.
-    Dns,
-    /// Nothing more is read.
-    Opaque,
-}
-
-/// The port of DNS.
-const DNS_PORT: u16 = 53;
-
 /// The application layer of one session.
 #[derive(Debug, Clone)]
 pub(crate) struct Inspection {
-    speaks: Speaks,
+    reader: Reader,
     /// What the client and what the server sends; `None` before the SYN.
     streams: [Option<Stream>; 2],
     capacity: usize,
@@ -63,7 +47,7 @@ pub(crate) struct Inspection {
 impl Inspection {
     pub(crate) const fn new(capacity: usize) -> Self {
         Self {
-            speaks: Speaks::Unknown,
+            reader: Reader::new(),
             streams: [None, None],
             capacity,
             scanned: 0,
@@ -83,9 +67,7 @@ impl Inspection {
     /// Whether nothing of the session is read any more.
     pub(crate) fn is_over(&self, filter: &CompiledFilter) -> bool {
         let [client, _] = &self.streams;
-        !filter.scan
-            && self.speaks == Speaks::Opaque
-            && client.as_ref().is_some_and(Stream::is_over)
+        !filter.scan && self.reader.is_opaque() && client.as_ref().is_some_and(Stream::is_over)
     }
 
     /// Looks at a segment.
@@ -156,81 +138,15 @@ impl Inspection {
         let [Some(stream), _] = &mut self.streams else {
             return Ok(());
         };
-        loop {
-            let unread = stream.unread();
-            let length = unread.len();
-            if length == 0 {
-                break;
-            }
-            let taken = match &mut self.speaks {
-                Speaks::Unknown => {
-                    let Some(speaks) = recognise(key, unread) else {
-                        break;
-                    };
-                    if speaks == Speaks::Opaque {
-                        filter.nameless()?;
-                    }
-                    self.speaks = speaks;
-                    continue;
-                }
-                Speaks::Http(http) => {
-                    let taken = http.read(unread, filter)?;
-                    if *http == Http::Tunnel {
-                        self.speaks = Speaks::Opaque;
-                    }
-                    taken
-                }
-                Speaks::Tls => match tls::client_hello(unread, filter)? {
-                    Some(taken) => {
-                        self.speaks = Speaks::Opaque;
-                        taken
-                    }
-                    None => 0,
-                },
-                Speaks::Dns => match unread {
-                    [high, low, rest @ ..] => {
-                        let length = usize::from(u16::from_be_bytes([*high, *low]));
-                        match rest.get(..length) {
-                            Some(message) => {
-                                dns::query(message, filter)?;
-                                length + 2
-                            }
-                            None => 0,
-                        }
-                    }
-                    _ => 0,
-                },
-                Speaks::Opaque => length,
-            };
-            stream.consume(taken);
-            if self.speaks == Speaks::Opaque && !filter.scan {
-                stream.stop();
-                break;
-            }
-            if taken == 0 {
-                break;
-            }
+        let port = key.destination_port();
+        let taken = self.reader.read(port, stream.unread(), filter)?;
+        stream.consume(taken);
+        if self.reader.is_opaque() && !filter.scan {
+            stream.stop();
         }
         self.scanned = stream.unread().len();
         Ok(())
     }
-}
-
-/// What a client speaks that begins with these octets; `None` when there are too few to say.
-fn recognise(key: Key, octets: &[u8]) -> Option<Speaks> {
-    if key.destination_port() == DNS_PORT {
-        return Some(Speaks::Dns);
-    }
-    match tls::looks_like_tls(octets) {
-        Some(true) => return Some(Speaks::Tls),
-        Some(false) => {}
-        None => return None,
-    }
-    Some(if looks_like_http(octets)? {
-        Speaks::Http(Http::Head)
-    } else {
-        Speaks::Opaque
-    })
 }
 
 /// Looks at a datagram of a session.

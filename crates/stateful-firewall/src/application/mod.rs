@@ -12,6 +12,8 @@ mod filter;
 mod http;
 mod identity;
 mod inspection;
+mod proxy;
+mod reader;
 mod stream;
 mod tls;
 
@@ -21,3 +23,4 @@ pub use filter::{Filter, FilterId, Refused};
 pub(crate) use identity::IdentityMap;
 pub(crate) use inspection::{Inspection, datagram};
 pub use inspection::{Scanned, Scanner};
+pub use proxy::ProxyFilter;

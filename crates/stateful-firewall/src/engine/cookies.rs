@@ -33,6 +33,7 @@ impl Cookies {
         }
     }
 
+    // RFC 6528 §3 MUST (secret): the hash is keyed, and its key is drawn for each firewall.
     fn code(&self, key: &Key, client: u32, step: u64, size: usize) -> u32 {
         let bits = |address| match address {
             core::net::IpAddr::V4(address) => u128::from(address.to_bits()),

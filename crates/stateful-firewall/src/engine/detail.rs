@@ -2,7 +2,7 @@
 
 use super::session::{DETAIL, Family};
 use super::syn_proxy::Handshake;
-use super::{Announced, DropReason, Firewall, Limit, SessionId, answer};
+use super::{Announced, DropReason, Firewall, Limit, SessionId, SyncHelper, answer};
 use crate::application::{FilterId, Inspection, Refused, Scanner, datagram};
 use crate::compile::RuleId;
 use crate::facts::InterfaceId;
@@ -23,18 +23,11 @@ const EXPECTED: Duration = Duration::from_secs(60);
 pub(super) struct Detail {
     /// In the original direction.
     pub(super) key: Key,
-    helper: Option<Help>,
+    pub(super) helper: Option<SyncHelper>,
     inspection: Option<(FilterId, Inspection)>,
     /// Why nothing of the session passes any more.
     blocked: Option<Refused>,
     pub(super) handshake: Option<Handshake>,
-}
-
-/// What a helper knows of its session.
-enum Help {
-    Ftp(ftp::Control),
-    Tftp,
-    Sip,
 }
 
 impl Detail {
@@ -48,12 +41,27 @@ impl Detail {
         }
     }
 
+    /// As another node knew it.
+    pub(super) const fn taken_over(
+        key: Key,
+        handshake: Option<Handshake>,
+        helper: Option<SyncHelper>,
+    ) -> Self {
+        Self {
+            key,
+            helper,
+            inspection: None,
+            blocked: None,
+            handshake,
+        }
+    }
+
     /// Begins to read.
     pub(super) fn read(&mut self, helper: Option<Helper>, filter: Option<FilterId>, octets: usize) {
         self.helper = match helper {
-            Some(Helper::Ftp) => Some(Help::Ftp(ftp::Control::new())),
-            Some(Helper::Tftp) => Some(Help::Tftp),
-            Some(Helper::Sip) => Some(Help::Sip),
+            Some(Helper::Ftp) => Some(SyncHelper::Ftp(ftp::Control::new())),
+            Some(Helper::Tftp) => Some(SyncHelper::Tftp),
+            Some(Helper::Sip) => Some(SyncHelper::Sip),
             None => None,
         };
         self.inspection = filter.map(|filter| (filter, Inspection::new(octets)));
@@ -66,7 +74,7 @@ impl Detail {
 
     /// A direction's stream starts with this sequence number, in a handshake that was not seen.
     pub(super) fn starts(&mut self, direction: Direction, first: u32, octets: usize) {
-        if let Some(Help::Ftp(control)) = &mut self.helper {
+        if let Some(SyncHelper::Ftp(control)) = &mut self.helper {
             control.handle_syn(direction, first.wrapping_sub(1));
         }
         if let Some((_, inspection)) = &mut self.inspection {
@@ -125,7 +133,9 @@ impl Firewall {
         if let Some(mut flow) = K::table_mut(&mut self.tables).get_mut(id) {
             flow.value_mut().set(DETAIL, true);
         }
-        self.detail::<K>(now, id, Direction::Original, packet)
+        self.detail::<K>(now, id, Direction::Original, packet)?;
+        self.tell::<K>(now, id);
+        Ok(())
     }
 
     /// What else reads the session.
@@ -143,10 +153,12 @@ impl Firewall {
         if let Some(refused) = detail.blocked {
             return Err(DropReason::Application(refused));
         }
+        let before = detail.helper;
         let expected = detail
             .helper
             .as_mut()
             .map_or_else(Vec::new, |helper| helper.read(direction, packet));
+        let has_read_on = before != detail.helper;
         let read = inspect(
             detail,
             direction,
@@ -154,6 +166,10 @@ impl Firewall {
             &self.policy.filters,
             self.scanner.as_deref_mut(),
         );
+        if has_read_on {
+            // A standby has to know where the lines are.
+            self.tell::<K>(now, id);
+        }
         for expected in expected {
             self.expect::<K>(now, id, expected);
         }
@@ -161,6 +177,7 @@ impl Firewall {
             Ok(over) => {
                 if over {
                     self.finish_detail::<K>(id);
+                    self.tell::<K>(now, id);
                 }
                 Ok(())
             }
@@ -230,9 +247,14 @@ impl Firewall {
             opener: flow.value.ingress(expected.direction),
         };
         // What finds no room is counted there.
-        let _ = self
+        let owner = K::session_id(id);
+        if self
             .expectations
-            .insert(now, K::session_id(id), expected, announced);
+            .insert(now, owner, expected, announced)
+            .is_ok()
+        {
+            self.tell_expected(owner, &expected, &announced);
+        }
     }
 
     /// Whether an announced connection comes from the side that was announced.
@@ -301,7 +323,7 @@ impl Firewall {
     }
 }
 
-impl Help {
+impl SyncHelper {
     /// What a packet announces.
     fn read(&mut self, direction: Direction, packet: &FlowPacket<'_>) -> Vec<Expected> {
         let key = packet.key();

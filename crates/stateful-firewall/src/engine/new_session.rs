@@ -1,7 +1,7 @@
 //! Packets without a session: may they begin one?
 
 use super::log::LogCause;
-use super::session::{Family, GRANTED, LIMITED, Session};
+use super::session::{DETAIL, Family, GRANTED, LIMITED, Session};
 use super::track::adapt;
 use super::{
     Announced, Class, DropReason, EndReason, Event, Firewall, Judged, Limit, Path, SessionId,
@@ -102,9 +102,11 @@ impl Firewall {
         now: Instant,
         packet: &FlowPacket<'_>,
         key: K,
-        session: Session,
+        mut session: Session,
     ) -> Result<Verdict, DropReason> {
         let detail = self.needs_detail(session.rule())?;
+        // So that a standby is not told of a session before its reader has begun.
+        session.set(DETAIL, detail);
         let verdict = self.admit_session(now, packet, key, session)?;
         if detail
             && let Verdict::Accept {

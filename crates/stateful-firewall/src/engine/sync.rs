@@ -1,179 +1,16 @@
 //! Changes of sessions, for a standby.
 
+use super::detail::Detail;
 use super::session::{DETAIL, Family, GRANTED, IMPORTED, LIMITED, Session};
 use super::syn_proxy::Handshake;
-use super::{EndReason, Firewall, SessionId, detail::Detail};
-use crate::facts::InterfaceId;
+use super::sync_message::SyncMessage;
+use super::{Announced, EndReason, Firewall, SessionId, SyncError, SyncExpectation, SyncSession};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
-use flow_state::{Direction, FlowState, Ipv4FlowKey, Ipv6FlowKey, Key};
+use flow_state::{Direction, Expected, FlowState, Ipv4FlowKey, Ipv6FlowKey, Key};
 use flow_table::{FlowId, NewFlow};
-use packet_buffer::{Cursor, Instant, ParseError};
-
-/// A session as a standby has to know it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SyncSession {
-    /// In the original direction.
-    pub key: Key,
-    /// The tracker's state.
-    pub state: FlowState,
-    /// The interface that the original direction's packets come in by. Both nodes number their
-    /// interfaces alike, which the same policy sees to.
-    pub ingress: Option<InterfaceId>,
-    /// The interface that they go out by.
-    pub egress: Option<InterfaceId>,
-    /// Whether a helper or the caller let it begin, and no rule.
-    pub granted: bool,
-    /// What is added to the server's sequence numbers, when the firewall answered the handshake.
-    pub translation: Option<u32>,
-    /// How long it lives without packets from now on, to the second.
-    pub remaining: Duration,
-}
-
-/// A change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SyncMessage {
-    /// The session has begun, or has changed. It replaces what was known of it.
-    Set(SyncSession),
-    /// The session is over.
-    Gone(Key),
-    /// A snapshot begins: whatever is not set again until it ends is over.
-    SnapshotBegins,
-    /// The snapshot is whole.
-    SnapshotEnds,
-}
-
-/// Why a change was not taken over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SyncError {
-    /// The session table has no room for it.
-    #[error("the session table has no room")]
-    Full,
-}
-
-const SET: u8 = 1;
-const GONE: u8 = 2;
-const BEGINS: u8 = 3;
-const ENDS: u8 = 4;
-
-const NONE: u16 = u16::MAX;
-
-impl SyncMessage {
-    /// The most octets that a message takes.
-    pub const MAX_LEN: usize = 1 + 38 + 4 + 4 + 5 + FlowState::MAX_SNAPSHOT;
-
-    /// Appends the message to `out`. `now` is the sender's time.
-    pub fn write(&self, now: Instant, out: &mut Vec<u8>) {
-        match self {
-            Self::Set(session) => {
-                out.push(SET);
-                write_key(&session.key, out);
-                let id = |id: Option<InterfaceId>| id.map_or(NONE, InterfaceId::number);
-                out.extend_from_slice(&id(session.ingress).to_be_bytes());
-                out.extend_from_slice(&id(session.egress).to_be_bytes());
-                let seconds = u32::try_from(session.remaining.as_secs()).unwrap_or(u32::MAX);
-                out.extend_from_slice(&seconds.to_be_bytes());
-                let translated = session.translation.is_some();
-                out.push(u8::from(session.granted) | u8::from(translated) << 1);
-                out.extend_from_slice(&session.translation.unwrap_or(0).to_be_bytes());
-                session.state.write_snapshot(now, out);
-            }
-            Self::Gone(key) => {
-                out.push(GONE);
-                write_key(key, out);
-            }
-            Self::SnapshotBegins => out.push(BEGINS),
-            Self::SnapshotEnds => out.push(ENDS),
-        }
-    }
-
-    /// Reads one message. `now` is the receiver's time.
-    ///
-    /// # Errors
-    ///
-    /// Truncated; bad value, for what does not exist.
-    pub fn read(now: Instant, cursor: &mut Cursor<'_>) -> Result<Self, ParseError> {
-        let at = cursor.offset();
-        Ok(match cursor.u8("message kind")? {
-            SET => {
-                let key = read_key(cursor)?;
-                let id = |number| (number != NONE).then_some(InterfaceId(number));
-                let ingress = id(cursor.u16("interface in")?);
-                let egress = id(cursor.u16("interface out")?);
-                let seconds = cursor.u32("remaining seconds")?;
-                let at = cursor.offset();
-                let flags = cursor.u8("flags")?;
-                if flags > 3 {
-                    return Err(ParseError::bad_value("flags", at, flags.into()));
-                }
-                let translation = cursor.u32("translation")?;
-                Self::Set(SyncSession {
-                    key,
-                    ingress,
-                    egress,
-                    granted: flags & 1 != 0,
-                    translation: (flags & 2 != 0).then_some(translation),
-                    remaining: Duration::from_secs(seconds.into()),
-                    state: FlowState::read_snapshot(now, cursor)?,
-                })
-            }
-            GONE => Self::Gone(read_key(cursor)?),
-            BEGINS => Self::SnapshotBegins,
-            ENDS => Self::SnapshotEnds,
-            kind => return Err(ParseError::bad_value("message kind", at, kind.into())),
-        })
-    }
-}
-
-fn write_key(key: &Key, out: &mut Vec<u8>) {
-    match key {
-        Key::V4(key) => {
-            out.push(4);
-            out.extend_from_slice(&key.source().octets());
-            out.extend_from_slice(&key.destination().octets());
-        }
-        Key::V6(key) => {
-            out.push(6);
-            out.extend_from_slice(&key.source().octets());
-            out.extend_from_slice(&key.destination().octets());
-        }
-    }
-    out.extend_from_slice(&key.source_port().to_be_bytes());
-    out.extend_from_slice(&key.destination_port().to_be_bytes());
-    out.push(key.protocol().0);
-}
-
-fn read_key(cursor: &mut Cursor<'_>) -> Result<Key, ParseError> {
-    let at = cursor.offset();
-    let family = cursor.u8("address family")?;
-    let ports = |cursor: &mut Cursor<'_>| -> Result<_, ParseError> {
-        Ok((
-            cursor.u16("source port")?,
-            cursor.u16("destination port")?,
-            cursor.u8("protocol")?,
-        ))
-    };
-    match family {
-        4 => {
-            let (from, to): (Ipv4Addr, Ipv4Addr) =
-                (cursor.ipv4("source")?, cursor.ipv4("destination")?);
-            let (source, destination, protocol) = ports(cursor)?;
-            let key = Ipv4FlowKey::new((from, source), (to, destination), protocol, 0);
-            Ok(Key::V4(key))
-        }
-        6 => {
-            let (from, to): (Ipv6Addr, Ipv6Addr) =
-                (cursor.ipv6("source")?, cursor.ipv6("destination")?);
-            let (source, destination, protocol) = ports(cursor)?;
-            let key = Ipv6FlowKey::new((from, source), (to, destination), protocol, 0);
-            Ok(Key::V6(key))
-        }
-        other => Err(ParseError::bad_value("address family", at, other.into())),
-    }
-}
+use packet_buffer::Instant;
 
 /// Changes that wait to be sent.
 pub(super) struct Changes {
@@ -230,13 +67,13 @@ impl Firewall {
     /// overflows, which [`Stats::sync_lost`](crate::Stats::sync_lost) counts, the standby needs a
     /// [`snapshot`](Self::snapshot).
     ///
-    /// Sessions that a filter is reading are not told of: a standby could not go on reading. Nor is
-    /// what helpers know and expect.
+    /// Sessions that a filter is reading are not told of: a standby could not go on reading, and drops
+    /// what comes of them after a takeover. They are told of when their filter has seen enough.
     pub fn poll_sync(&mut self) -> Option<SyncMessage> {
         self.changes.queue.pop_front()
     }
 
-    /// All sessions, between the two marks of a snapshot: for a standby that starts, or has missed something.
+    /// All sessions, and what their helpers expect, between the two marks of a snapshot: for a standby that starts, or has missed something.
     pub fn snapshot(&self) -> impl Iterator<Item = SyncMessage> + '_ {
         let now = self.now;
         let v4 = self.tables.v4.iter().filter_map(move |flow| {
@@ -257,9 +94,15 @@ impl Firewall {
                 flow.deadline,
             )
         });
+        let expected = self.expectations.waiting().filter_map(
+            move |(expected, owner, announced, deadline)| {
+                self.sync_expectation(now, owner, expected, announced, deadline)
+            },
+        );
         core::iter::once(SyncMessage::SnapshotBegins)
             .chain(v4)
             .chain(v6)
+            .chain(expected)
             .chain(core::iter::once(SyncMessage::SnapshotEnds))
     }
 
@@ -271,13 +114,14 @@ impl Firewall {
         session: &Session,
         deadline: Instant,
     ) -> Option<SyncMessage> {
-        let mut translation = None;
-        if session.has(DETAIL)
-            && let Some(detail) = self.details.get(&K::session_id(id))
-        {
+        let (mut translation, mut helper) = (None, None);
+        if session.has(DETAIL) {
+            // Whoever reads the session has not begun yet, and says so when it has.
+            let detail = self.details.get(&K::session_id(id))?;
             if detail.is_read() {
                 return None;
             }
+            helper = detail.helper;
             translation = match &detail.handshake {
                 // Until the server has answered there is nothing to take over.
                 Some(handshake) => Some(handshake.delta()?),
@@ -291,6 +135,7 @@ impl Firewall {
             egress: session.ingress(Direction::Reply),
             granted: session.has(GRANTED),
             translation,
+            helper,
             remaining: deadline.saturating_duration_since(now),
         }))
     }
@@ -304,6 +149,41 @@ impl Firewall {
             return;
         };
         let message = self.sync_session::<K>(now, id, *flow.original, flow.value, flow.deadline);
+        if let Some(message) = message {
+            self.changes.push(message);
+        }
+    }
+
+    fn sync_expectation(
+        &self,
+        now: Instant,
+        owner: SessionId,
+        expected: &Expected,
+        announced: &Announced,
+        deadline: Instant,
+    ) -> Option<SyncMessage> {
+        Some(SyncMessage::Expects(SyncExpectation {
+            owner: self.session(owner)?.key,
+            expected: Expected {
+                lifetime: deadline.saturating_duration_since(now),
+                ..*expected
+            },
+            opener: announced.opener,
+        }))
+    }
+
+    /// Tells the standby of a connection that a helper expects.
+    pub(super) fn tell_expected(
+        &mut self,
+        owner: SessionId,
+        expected: &Expected,
+        announced: &Announced,
+    ) {
+        if !self.changes.is_on() {
+            return;
+        }
+        let deadline = self.now + expected.lifetime;
+        let message = self.sync_expectation(self.now, owner, expected, announced, deadline);
         if let Some(message) = message {
             self.changes.push(message);
         }
@@ -332,6 +212,7 @@ impl Firewall {
                 Key::V4(key) => self.take_over(now, key, session),
                 Key::V6(key) => self.take_over(now, key, session),
             },
+            SyncMessage::Expects(told) => self.expect_too(now, told),
             SyncMessage::Gone(key) => {
                 match key {
                     Key::V4(key) => self.let_go(now, key),
@@ -381,13 +262,47 @@ impl Firewall {
         }
     }
 
+    /// The session of a key.
+    fn session_with(&self, now: Instant, key: &Key) -> Option<SessionId> {
+        match key {
+            Key::V4(key) => self.tables.v4.find(now, key).map(|it| SessionId::V4(it.id)),
+            Key::V6(key) => self.tables.v6.find(now, key).map(|it| SessionId::V6(it.id)),
+        }
+    }
+
+    /// Expects what a helper of the other node does. Without its session nothing is expected.
+    fn expect_too(&mut self, now: Instant, told: &SyncExpectation) -> Result<(), SyncError> {
+        let Some(owner) = self.session_with(now, &told.owner) else {
+            return Ok(());
+        };
+        let announced = Announced {
+            rule: self.session(owner).and_then(|session| session.rule),
+            opener: told.opener,
+        };
+        self.expectations
+            .insert(now, owner, told.expected, announced)
+            .map(drop)
+            .map_err(|_| SyncError::Full)
+    }
+
     fn take_over<K: Family>(
         &mut self,
         now: Instant,
         key: K,
         told: &SyncSession,
     ) -> Result<(), SyncError> {
+        // What its helper expects outlives the change.
+        let expected: Vec<(Expected, Announced, Instant)> = self
+            .session_with(now, &told.key)
+            .into_iter()
+            .flat_map(|owner| self.expectations.waiting_of(owner))
+            .map(|(expected, announced, deadline)| (*expected, *announced, deadline))
+            .collect();
         self.let_go(now, &key);
+        if told.granted {
+            // It may be one that was expected, which is used once.
+            self.expectations.take(now, &told.key);
+        }
         let flags = IMPORTED | if told.granted { GRANTED } else { 0 };
         let mut state = told.state;
         if let FlowState::Tcp(tcp) = &mut state
@@ -404,7 +319,8 @@ impl Firewall {
                 session.set(LIMITED, limited);
             }
         }
-        session.set(DETAIL, told.translation.is_some());
+        let has_detail = told.translation.is_some() || told.helper.is_some();
+        session.set(DETAIL, has_detail);
         let new = NewFlow {
             original: key,
             reply: key.reply(),
@@ -431,11 +347,22 @@ impl Firewall {
             self.half_open += 1;
         }
         let id: SessionId = K::session_id(inserted.id);
-        if let Some(delta) = told.translation {
-            self.proxied += 1;
-            let handshake = Handshake::taken_over(now, delta);
-            self.details
-                .insert(id, Detail::of_handshake(told.key, handshake));
+        if has_detail {
+            let handshake = told
+                .translation
+                .map(|delta| Handshake::taken_over(now, delta));
+            self.proxied += usize::from(handshake.is_some());
+            let detail = Detail::taken_over(told.key, handshake, told.helper);
+            self.details.insert(id, detail);
+        }
+        for (expected, announced, deadline) in expected {
+            let lifetime = deadline.saturating_duration_since(now);
+            let expected = Expected {
+                lifetime,
+                ..expected
+            };
+            // There was room for it.
+            let _ = self.expectations.insert(now, id, expected, announced);
         }
         self.records.taken_over(now, inserted.id, id);
         Ok(())

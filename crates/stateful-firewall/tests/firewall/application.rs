@@ -460,3 +460,60 @@ fn a_scanner_hears_both_ends_once_and_in_order() {
     bench.wait(4_000);
     assert_eq!(heard.lock().unwrap().ended, 1);
 }
+
+// A proxy that terminates connections reads through the same filter.
+proptest! {
+    #[test]
+    fn a_proxy_lets_on_whole_requests_however_they_are_cut(
+        cuts in prop::collection::vec(1usize..40, 1..60),
+        is_good in any::<bool>(),
+    ) {
+        let compiled = stateful_firewall::CompiledPolicy::new(&blocking("bad.example")).unwrap();
+        let mut filter = compiled.proxy_filter("f", 80, 16_384).unwrap();
+        let last = if is_good { GOOD } else { BAD };
+        let post = b"POST /x HTTP/1.1\r\nHost: good.example\r\nContent-Length: 5\r\n\r\nabcde";
+        let all = [GOOD, post, last].concat();
+        let (mut onward, mut rest, mut cuts) = (Vec::new(), &all[..], cuts.iter().cycle());
+        let mut refused = None;
+        while !rest.is_empty() && refused.is_none() {
+            let (piece, behind) = rest.split_at((*cuts.next().unwrap()).min(rest.len()));
+            rest = behind;
+            match filter.read(piece) {
+                Ok(octets) => onward.extend_from_slice(&octets),
+                Err(why) => refused = Some(why),
+            }
+        }
+        // Nothing of a refused request, and all of what was in front of it, unless one piece had both.
+        let before = GOOD.len() + post.len();
+        if is_good {
+            prop_assert_eq!(refused, None);
+            prop_assert_eq!(onward, all);
+        } else {
+            prop_assert_eq!(refused, Some(Refused::Name));
+            prop_assert!(onward.len() <= before && all.starts_with(&onward));
+            prop_assert_eq!(filter.read(GOOD), Err(Refused::Name));
+        }
+    }
+}
+
+#[test]
+fn a_proxy_keeps_little_of_what_is_not_whole() {
+    let compiled = stateful_firewall::CompiledPolicy::new(&blocking("bad.example")).unwrap();
+    assert!(compiled.proxy_filter("g", 80, 100).is_none());
+    let mut filter = compiled.proxy_filter("f", 80, 100).unwrap();
+    assert_eq!(filter.read(b"GET / HTTP/1.1\r\n"), Ok(Vec::new()));
+    assert_eq!(filter.read(&[b'x'; 100]), Err(Refused::TooLong));
+    // TLS is read up to its ClientHello, and then goes on as it comes.
+    let mut filter = compiled.proxy_filter("f", 443, 16_384).unwrap();
+    let hello = records(&client_hello(Some("good.example")), 10_000);
+    assert_eq!(filter.read(&hello[..30]), Ok(Vec::new()));
+    let rest = [&hello[30..], b"more"].concat();
+    assert_eq!(filter.read(&rest), Ok([&hello[..], b"more"].concat()));
+    assert!(filter.is_over());
+    assert_eq!(filter.read(b"whatever"), Ok(b"whatever".to_vec()));
+    let mut filter = compiled.proxy_filter("f", 443, 16_384).unwrap();
+    assert_eq!(
+        filter.read(&records(&client_hello(Some("bad.example")), 10_000)),
+        Err(Refused::Name)
+    );
+}

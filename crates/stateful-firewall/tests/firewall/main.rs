@@ -19,6 +19,7 @@ mod limits;
 mod logs;
 mod no_panic;
 mod pair;
+mod pair_readers;
 mod policy;
 mod rfc2979_transparency;
 mod rfc5961_blind_attacks;

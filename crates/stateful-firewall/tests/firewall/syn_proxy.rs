@@ -271,3 +271,38 @@ fn connected_behind_flood(bench: &mut Bench) {
     assert_eq!(sent(bench)[0].to, Some(DMZ));
     assert_eq!(bench.sessions(), 101);
 }
+
+// RFC 6528 §3 MUST (secret): who has the code and has seen other cookies cannot make one.
+#[test]
+fn cookies_come_from_a_secret() {
+    let cookie_of = |seed: u64, port: u16| {
+        let policy = stateful_firewall::CompiledPolicy::new(&policy()).unwrap();
+        let random = Box::new(testkit::SeededRandom::new(seed));
+        let config = FirewallConfig::new(64);
+        let mut bench = Bench {
+            firewall: stateful_firewall::Firewall::new(config, policy, random).unwrap(),
+            now: packet_buffer::Instant::from_secs(1_000),
+        };
+        let client = std::net::SocketAddr::new(end(CLIENT).ip(), port);
+        let syn = tcp(client, end(SERVER), SYN, 1_000, 0).build();
+        assert_eq!(bench.pass(OUTSIDE, DMZ, &syn), Verdict::Consumed);
+        let code = sent(&mut bench)[0].seq & 0x00ff_ffff;
+        assert_eq!(bench.pass(OUTSIDE, DMZ, &syn), Verdict::Consumed);
+        assert_eq!(
+            sent(&mut bench)[0].seq & 0x00ff_ffff,
+            code,
+            "a repeated SYN"
+        );
+        code
+    };
+    // Neither does another firewall give the same ones, nor are those of neighbors alike.
+    let codes: std::collections::BTreeSet<u32> =
+        (1..=20).map(|seed| cookie_of(seed, 4_000)).collect();
+    assert_eq!(codes.len(), 20);
+    let mut steps = std::collections::BTreeSet::new();
+    let of_ports: Vec<u32> = (4_000..4_020).map(|port| cookie_of(1, port)).collect();
+    for pair in of_ports.windows(2) {
+        steps.insert(pair[1].wrapping_sub(pair[0]));
+    }
+    assert_eq!(steps.len(), 19);
+}
