@@ -298,7 +298,7 @@ fn is_plain(block: &Block, accm: u32) -> bool {
 }
 
 #[inline]
-const fn is_control(octet: u8, accm: u32) -> bool {
+pub(super) const fn is_control(octet: u8, accm: u32) -> bool {
     (octet < 0x20) & (accm >> (octet & 0x1f) & 1 == 1)
 }
 

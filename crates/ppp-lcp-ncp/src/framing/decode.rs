@@ -1,9 +1,10 @@
 //! A stream of octets to frames.
 
-use super::block::{BLOCK, Block, Classes, Lanes, low_bits, starters};
+use super::block::{BLOCK, Block, Classes, Lanes, is_control, low_bits, starters};
 use super::fcs::{self, Fcs};
 use super::parameters::FramingParameters;
 use super::vectors::VectorUnit;
+use super::{ESCAPE, ESCAPE_MASK, FLAG};
 use crate::wire::{PppPacket, PppProtocol};
 use alloc::boxed::Box;
 use alloc::vec;
@@ -113,7 +114,11 @@ impl Decoder {
         if self.scanner.place == Place::Delivered {
             self.scanner.begin();
         }
-        let length = self.unit.scan(&mut self.scanner, input)?;
+        let length = if input.len() < FEW {
+            self.scanner.take_few(input)
+        } else {
+            self.unit.scan(&mut self.scanner, input)
+        }?;
         self.scanner.place = Place::Delivered;
         self.scanner.frame.get(..length)
     }
@@ -132,6 +137,12 @@ pub(super) struct Scanner {
     stats: DecoderStats,
 }
 
+/// Octets of a frame, escapes among them, up to which it is not copied before its check sequence is right.
+const MOST_SHORT: usize = 32;
+
+/// So few octets are taken one after the other: to make a block of them takes longer.
+const FEW: usize = 24;
+
 /// The octets that a frame has at least.
 // RFC 1662 §4.3 MUST (invalid): less than four octets with the shorter sequence are no frame.
 const SHORT: usize = 4;
@@ -145,7 +156,7 @@ impl Scanner {
             let mut padded = [0; BLOCK];
             let (block, size) = match input.first_chunk::<BLOCK>() {
                 Some(block) => (block, BLOCK),
-                None if input.is_empty() => return None,
+                None if input.len() < FEW => return self.take_few(input),
                 None => {
                     if let Some(part) = padded.get_mut(..input.len()) {
                         part.copy_from_slice(input);
@@ -161,14 +172,55 @@ impl Scanner {
         }
     }
 
+    /// Takes octets one after the other until a good frame ends; its length.
+    fn take_few(&mut self, input: &mut &[u8]) -> Option<usize> {
+        while let Some((&octet, rest)) = input.split_first() {
+            *input = rest;
+            if octet == FLAG {
+                let length = self.end();
+                if length.is_some() {
+                    return length;
+                }
+            } else if self.place == Place::Outside {
+                self.stats.stray_octets += 1;
+            } else if is_control(octet, self.accm) {
+                self.stats.stray_controls += 1;
+            } else if octet == ESCAPE && self.place == Place::Inside {
+                self.place = Place::Escaped;
+            } else {
+                self.take_octet(octet);
+            }
+        }
+        None
+    }
+
+    /// Takes an octet of a frame.
+    fn take_octet(&mut self, octet: u8) {
+        let mask = match self.place {
+            Place::Inside => 0,
+            Place::Escaped => ESCAPE_MASK,
+            Place::Outside | Place::Overlong | Place::Delivered => return,
+        };
+        let room = self.frame.get_mut(..self.limit).unwrap_or_default();
+        if let Some(place) = room.get_mut(self.length) {
+            *place = octet ^ mask;
+            self.length += 1;
+            self.place = Place::Inside;
+        } else {
+            self.stats.oversize += 1;
+            self.place = Place::Overlong;
+        }
+    }
+
     /// Takes blocks in which there is nothing but octets of a frame, escaped or not, while all of
     /// them have room: most of what there is to do.
     #[inline(always)]
     fn take_plain<L: Lanes>(&mut self, lanes: L, input: &mut &[u8]) {
         let mut carried = match self.place {
-            Place::Inside => 0,
+            Place::Inside if self.length > 0 => 0,
             Place::Escaped => 1,
-            Place::Outside | Place::Overlong | Place::Delivered => return,
+            // At the beginning of a frame it is too soon to think that it is a long one.
+            _ => return,
         };
         let (mut length, accm) = (self.length, self.accm);
         // There is a block of room behind the limit.
@@ -210,10 +262,15 @@ impl Scanner {
         let classes = lanes.classes(block, self.accm).within(size);
         let mut at = 0;
         while at < size {
-            if self.place == Place::Inside && self.length == 0 {
-                at = self.skip_short(classes, at);
+            let begins = self.place == Place::Inside && self.length == 0;
+            if begins {
+                at = self.skip_bad(lanes, block, classes, at);
             }
             let flags = classes.flags & !low_bits(at);
+            // A frame that may be short is looked at again when its end is there, rather than in two parts.
+            if begins && flags == 0 && size == BLOCK && at > BLOCK - MOST_SHORT && at < BLOCK {
+                return (at, None);
+            }
             let end = size.min(flags.trailing_zeros() as usize);
             if at < end {
                 self.take_run(lanes, block, classes, at, end);
@@ -227,6 +284,65 @@ impl Scanner {
             }
         }
         (size, None)
+    }
+
+    /// At the beginning of a frame: skips and counts the frames from `at` on that end in the block, are short
+    /// and cannot be good, and returns where the next begins. Most of them are not copied.
+    // RFC 1662 §4.3 MUST (invalid): frames with a wrong check sequence are discarded.
+    #[inline(always)]
+    fn skip_bad<L: Lanes>(
+        &mut self,
+        lanes: L,
+        block: &Block,
+        classes: Classes,
+        at: usize,
+    ) -> usize {
+        let mut at = self.skip_short(classes, at);
+        if self.fcs != Fcs::Bits16 {
+            return at;
+        }
+        let mut bad = 0;
+        loop {
+            let flags = classes.flags & !low_bits(at);
+            let end = flags.trailing_zeros() as usize;
+            let run = low_bits(end) & !low_bits(at);
+            let (escapes, controls) = (classes.escapes & run, classes.controls & run);
+            // An escape could be in front of a control character, and so about the octet behind it.
+            if flags == 0 || end - at > MOST_SHORT || escapes != 0 && controls != 0 {
+                break;
+            }
+            let mut left = [0; BLOCK];
+            let mut is_aborted = false;
+            let frame = if escapes | controls == 0 {
+                block.get(at..end)
+            } else {
+                let starters = starters(escapes);
+                let (kept, flip) = (run & !starters & !controls, starters << 1);
+                is_aborted = flip & !run != 0;
+                lanes.gather(block, kept, flip & run, &mut left);
+                left.get(..kept.count_ones() as usize)
+            };
+            let frame = frame.unwrap_or_default();
+            if !is_aborted && frame.len() >= SHORT {
+                if fcs::is_good_fcs16(frame) {
+                    break;
+                }
+                bad += 1;
+                at = end + 1;
+            } else {
+                let stats = &mut self.stats;
+                *match frame.len() {
+                    _ if is_aborted => &mut stats.aborted,
+                    0 => &mut stats.empty,
+                    _ => &mut stats.runts,
+                } += 1;
+                // More of them may follow.
+                at = self.skip_short(classes, end + 1);
+            }
+            self.stats.stray_controls += u64::from(controls.count_ones());
+        }
+        self.stats.bad_fcs += bad;
+        at
     }
 
     /// At the beginning of a frame: counts the frames from `at` on that end in the block and have
