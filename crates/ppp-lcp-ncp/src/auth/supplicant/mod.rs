@@ -1,13 +1,11 @@
 //! The side that gives a proof.
 
-use super::authenticator::{SHORTEST, hexadecimal};
+use super::authenticator::SHORTEST;
 use super::digest::chap_md5;
 use super::event::{AuthDiscard, AuthEvent, AuthFailure, AuthStats};
-use super::mschap::{MsChapV2Keys, MsChapV2Response, authenticator_response, nt_response};
+use super::mschap::MsChapV2Keys;
 use super::secret::Secret;
-use super::wire::{
-    ChapPacket, EapPacket, EapType, PapPacket, check_name, parse_md5, value_and_name,
-};
+use super::wire::{ChapPacket, EapPacket, EapType, PapPacket, value_and_name};
 use crate::lcp::AuthMethod;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -15,7 +13,9 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use packet_buffer::{Instant, PacketBuf, RandomSource};
-use subtle::ConstantTimeEq;
+
+mod answers;
+mod packets;
 
 /// Packets that may wait to be sent.
 const MAX_OUTBOX: usize = 8;
@@ -313,240 +313,6 @@ impl Supplicant {
         self.events.pop_front()
     }
 
-    fn on_pap(&mut self, now: Instant, information: &[u8]) -> Result<(), AuthDiscard> {
-        let (identifier, message, is_ack) = match PapPacket::parse(information)? {
-            PapPacket::Request { .. } => return Err(AuthDiscard::WrongSide(1)),
-            PapPacket::Ack {
-                identifier,
-                message,
-            } => (identifier, message, true),
-            PapPacket::Nak {
-                identifier,
-                message,
-            } => (identifier, message, false),
-        };
-        let code = if is_ack { 2 } else { 3 };
-        let proved = self.take_proved(now, code, identifier)?;
-        if is_ack {
-            self.succeed(proved.name, None);
-        } else {
-            self.refused(message);
-        }
-        Ok(())
-    }
-
-    fn on_chap(
-        &mut self,
-        now: Instant,
-        information: &[u8],
-        own_challenge: Option<&[u8; 16]>,
-    ) -> Result<(), AuthDiscard> {
-        match ChapPacket::parse(information)? {
-            ChapPacket::Challenge {
-                identifier,
-                value,
-                name,
-            } => {
-                if self.method == AuthMethod::MsChapV2 && value.len() != 16 {
-                    return Err(AuthDiscard::ValueLength(value.len()));
-                }
-                self.on_challenge(now, identifier, value, name, own_challenge)
-            }
-            ChapPacket::Response { .. } => Err(AuthDiscard::WrongSide(2)),
-            ChapPacket::Success {
-                identifier,
-                message,
-            } => {
-                let proved = self.take_proved(now, 3, identifier)?;
-                match proved.mutual {
-                    Some((wanted, keys)) if !is_genuine(&wanted, message) => {
-                        drop(keys);
-                        // RFC 2759 §5 MUST: when the authenticator's proof is wrong, the link ends.
-                        self.fail(AuthFailure::AuthenticatorNotGenuine);
-                    }
-                    Some((_, keys)) => self.succeed(proved.name, Some(keys)),
-                    None => self.succeed(proved.name, None),
-                }
-                Ok(())
-            }
-            ChapPacket::Failure {
-                identifier,
-                message,
-            } => {
-                self.take_proved(now, 4, identifier)?;
-                self.refused(message);
-                Ok(())
-            }
-        }
-    }
-
-    fn on_eap(
-        &mut self,
-        now: Instant,
-        information: &[u8],
-        own_challenge: Option<&[u8; 16]>,
-    ) -> Result<(), AuthDiscard> {
-        let (identifier, kind, data) = match EapPacket::parse(information)? {
-            EapPacket::Request {
-                identifier,
-                kind,
-                data,
-            } => (identifier, kind, data),
-            EapPacket::Response { .. } => return Err(AuthDiscard::WrongSide(2)),
-            EapPacket::Success { identifier } => {
-                let proved = self.take_proved(now, 3, self.of_response(identifier))?;
-                self.succeed(proved.name, None);
-                return Ok(());
-            }
-            EapPacket::Failure { identifier } => {
-                self.take_proved(now, 4, self.of_response(identifier))?;
-                self.refused(&[]);
-                return Ok(());
-            }
-        };
-        if self.phase == Phase::Failed {
-            return Err(AuthDiscard::Unexpected(1));
-        }
-        if kind == EapType::MD5_CHALLENGE {
-            let (value, name) = parse_md5(data)?;
-            if value.is_empty() {
-                return Err(AuthDiscard::ValueLength(0));
-            }
-            return self.on_challenge(now, identifier, value, name, own_challenge);
-        }
-        // RFC 3748 §4.1 MUST (duplicate): a repeated request gets the same response again.
-        if self.repeat_answer(now, identifier) {
-            return Ok(());
-        }
-        let now = self.advance(now);
-        let response = match kind {
-            EapType::IDENTITY => EapPacket::Response {
-                identifier,
-                kind,
-                data: &self.config.name,
-            },
-            // RFC 3748 §5.2 MUST: a notification is answered.
-            EapType::NOTIFICATION => EapPacket::Response {
-                identifier,
-                kind,
-                data: &[],
-            },
-            // RFC 3748 §5.3.1 MUST (desired): with the methods that would do.
-            _ => EapPacket::Response {
-                identifier,
-                kind: EapType::NAK,
-                data: &[EapType::MD5_CHALLENGE.0],
-            },
-        };
-        let response = response.to_octets();
-        self.answer = Some((identifier, response.clone()));
-        self.send(response);
-        if self.phase != Phase::Accepted {
-            self.deadline = Some(now + self.patience());
-        }
-        Ok(())
-    }
-
-    /// A challenge of CHAP, or of EAP.
-    fn on_challenge(
-        &mut self,
-        now: Instant,
-        identifier: u8,
-        value: &[u8],
-        name: &[u8],
-        own_challenge: Option<&[u8; 16]>,
-    ) -> Result<(), AuthDiscard> {
-        if self.phase == Phase::Failed {
-            return Err(AuthDiscard::Unexpected(1));
-        }
-        check_name(name)?;
-        if self.pending.is_some() {
-            return Err(AuthDiscard::Busy);
-        }
-        // Whoever sends us our own challenge, or has our own name, wants an answer that he can
-        // give to us.
-        let reflects = own_challenge.is_some_and(|own| own.as_slice() == value);
-        let is_own_name = !name.is_empty() && name == self.config.name;
-        if reflects || is_own_name {
-            self.advance(now);
-            self.fail(AuthFailure::Reflection);
-            return Ok(());
-        }
-        // RFC 1994 §4.1 MUST (respond): each challenge is answered, a repeated one with the same.
-        let answered = self.proved.as_ref().map(|proved| proved.identifier);
-        if answered == Some(identifier) && self.repeat_answer(now, identifier) {
-            return Ok(());
-        }
-        self.advance(now);
-        self.deadline = None;
-        self.pending = Some(Pending {
-            identifier,
-            challenge: value.to_vec(),
-            name: name.to_vec(),
-        });
-        self.events.push_back(AuthEvent::SecretWanted {
-            name: name.to_vec(),
-        });
-        Ok(())
-    }
-
-    /// Sends the last answer again, when it was for the same identifier.
-    fn repeat_answer(&mut self, now: Instant, identifier: u8) -> bool {
-        match &self.answer {
-            Some((answered, answer)) if *answered == identifier => {
-                let answer = answer.clone();
-                self.advance(now);
-                self.stats.retransmitted += 1;
-                self.send(answer);
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn answer_mschap(
-        &mut self,
-        pending: &Pending,
-        secret: &Secret,
-    ) -> ([u8; MsChapV2Response::LEN], ([u8; 20], MsChapV2Keys)) {
-        let mut peer_challenge = [0; 16];
-        self.random.fill(&mut peer_challenge);
-        // The length was checked when the challenge came.
-        let challenge = pending.challenge.as_slice().try_into().unwrap_or([0; 16]);
-        let name = &self.config.name;
-        let nt_response = nt_response(&challenge, &peer_challenge, name, secret);
-        let wanted =
-            authenticator_response(secret, &nt_response, &peer_challenge, &challenge, name);
-        let keys = MsChapV2Keys::new(secret, &nt_response, false);
-        let response = MsChapV2Response {
-            peer_challenge,
-            nt_response,
-        };
-        (response.to_octets(), (wanted, keys))
-    }
-
-    /// The identifier of the response that an EAP Success or Failure is for. It is its own (RFC 3748 §4.2); but pppd
-    /// gives them the number after it, as it would a new request.
-    fn of_response(&self, identifier: u8) -> u8 {
-        let before = identifier.wrapping_sub(1);
-        match &self.proved {
-            Some(proved) if proved.identifier == before => before,
-            _ => identifier,
-        }
-    }
-
-    fn take_proved(&mut self, now: Instant, code: u8, found: u8) -> Result<Proved, AuthDiscard> {
-        let Some(proved) = self.proved.as_ref().filter(|_| self.phase == Phase::Proved) else {
-            return Err(AuthDiscard::Unexpected(code));
-        };
-        let expected = proved.identifier;
-        if found != expected {
-            return Err(AuthDiscard::Identifier { found, expected });
-        }
-        self.advance(now);
-        self.proved.take().ok_or(AuthDiscard::Unexpected(code))
-    }
-
     fn succeed(&mut self, name: Vec<u8>, keys: Option<MsChapV2Keys>) {
         self.phase = Phase::Accepted;
         self.deadline = None;
@@ -612,18 +378,6 @@ impl Supplicant {
         self.latest = self.latest.max(now);
         self.latest
     }
-}
-
-/// Whether the message of a Success starts with the proof that is wanted (RFC 2759 §5).
-fn is_genuine(wanted: &[u8; 20], message: &[u8]) -> bool {
-    let Some((b"S=", proof)) = message.split_at_checked(2) else {
-        return false;
-    };
-    let Some(proof) = proof.get(..40) else {
-        return false;
-    };
-    let proof = proof.to_ascii_uppercase();
-    hexadecimal(wanted).as_bytes().ct_eq(&proof).into()
 }
 
 impl fmt::Debug for Supplicant {
