@@ -17,6 +17,9 @@ use ppp_lcp_ncp::ncp::{IpcpConfig, VjParameters};
 use ppp_lcp_ncp::wire::{PppPacket, PppProtocol};
 use testkit::SeededRandom;
 
+#[path = "link_path/jumbo.rs"]
+mod jumbo;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 fn config(number: u8) -> LinkConfig {
@@ -39,6 +42,8 @@ struct Pair {
     /// Of how many packets with a network protocol one is lost, each way; 0 for none.
     lose_one_in: u32,
     passed: u32,
+    /// Packets with more octets of information are lost.
+    path_limit: usize,
     /// Network packets that came out, with the end that they came to.
     delivered: Vec<(usize, PppProtocol, Vec<u8>)>,
     /// PPP packets on the line, with the end that sent them.
@@ -59,6 +64,7 @@ impl Pair {
             cut: false,
             lose_one_in: 0,
             passed: 0,
+            path_limit: usize::MAX,
             delivered: Vec::new(),
             line: Vec::new(),
         }
@@ -83,12 +89,13 @@ impl Pair {
 
     fn carry(&mut self, from: usize, packet: &[u8]) {
         self.line.push((from, packet.to_vec()));
-        let protocol = PppPacket::parse(packet).unwrap().protocol();
+        let parsed = PppPacket::parse(packet).unwrap();
+        let (protocol, length) = (parsed.protocol(), parsed.information().len());
         self.passed += u32::from(protocol.0 < 0x4000);
         let is_lost = protocol.0 < 0x4000
             && self.lose_one_in != 0
             && self.passed.is_multiple_of(self.lose_one_in);
-        if self.cut || is_lost {
+        if self.cut || is_lost || length > self.path_limit {
             return;
         }
         let mut data = PacketBuf::new();

@@ -4,12 +4,8 @@ use super::mppe::{MppeEncryptor, MppeError, is_encrypted};
 use super::negotiation::{CcpConfig, CcpNegotiation};
 use super::transform::{Compressor, Decompressor, Failure};
 use crate::auth::MsChapV2Keys;
-use crate::automaton::{
-    Discard, Endpoint, EndpointConfig, EndpointConfigError, EndpointStats, LayerEvent, Received,
-    State,
-};
+use crate::automaton::{Discard, Endpoint, TransformProtocol, Transforms};
 use crate::wire::{Code, ControlPacket, PppProtocol};
-use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 use packet_buffer::{Instant, PacketBuf, RandomSource};
@@ -77,11 +73,12 @@ struct Reset {
 
 /// One end of CCP, and what packets go through.
 ///
-/// Packets are to be sent in the order in which [`poll_transmit`](Self::poll_transmit) and
-/// [`compress`](Self::compress) give them: a method begins, and begins anew, between two packets.
-pub struct Ccp {
-    endpoint: Endpoint<CcpNegotiation>,
-    random: Box<dyn RandomSource + Send>,
+/// Packets are to be sent in the order in which [`poll_transmit`](TransformProtocol::poll_transmit) and
+/// [`compress`](TransformProtocol::compress) give them: a method begins, and begins anew, between two packets.
+pub type Ccp = TransformProtocol<CcpTransforms>;
+
+/// What packets go through where CCP has agreed on it.
+pub struct CcpTransforms {
     keys: Option<MsChapV2Keys>,
     compressor: Option<Compressor>,
     decompressor: Option<Decompressor>,
@@ -90,89 +87,35 @@ pub struct Ccp {
     stats: CcpStats,
 }
 
-impl Ccp {
-    /// An end whose lower layer is down, and that is not to open yet.
-    ///
-    /// # Errors
-    ///
-    /// [`EndpointConfigError`], which names the field.
-    pub fn new(
-        config: EndpointConfig,
-        negotiation: CcpNegotiation,
-        random: Box<dyn RandomSource + Send>,
-    ) -> Result<Self, EndpointConfigError> {
-        Ok(Self {
-            endpoint: Endpoint::new(config, negotiation)?,
-            random,
+impl Default for CcpTransforms {
+    fn default() -> Self {
+        Self {
             keys: None,
             compressor: None,
             decompressor: None,
             reset: None,
             receive_limit: 1502,
             stats: CcpStats::default(),
-        })
+        }
     }
+}
 
-    /// It may open.
-    pub fn open(&mut self, now: Instant) {
-        self.endpoint.open(now, &mut *self.random);
-        self.follow();
-    }
-
-    /// It must not stay open.
-    pub fn close(&mut self, now: Instant) {
-        self.endpoint.close(now, &mut *self.random);
-        self.follow();
-    }
-
+impl Ccp {
     /// The link is in its network phase, and MS-CHAP-V2 gave these keys, if it was spoken.
     pub fn lower_up(&mut self, now: Instant, keys: Option<MsChapV2Keys>) {
         self.endpoint.negotiation_mut().set_has_keys(keys.is_some());
-        self.keys = keys;
+        self.transforms.keys = keys;
         self.endpoint.lower_up(now, &mut *self.random);
-    }
-
-    /// The link is not any more.
-    pub fn lower_down(&mut self, now: Instant) {
-        self.endpoint.lower_down(now, &mut *self.random);
-        self.follow();
-        self.keys = None;
-    }
-
-    /// The peer does not know the protocol.
-    pub fn protocol_rejected(&mut self, now: Instant) {
-        self.endpoint.protocol_rejected(now, &mut *self.random);
-        self.follow();
-    }
-
-    /// Sets how many octets of information the peer takes (its MRU).
-    pub const fn set_peer_limit(&mut self, octets: usize) {
-        self.endpoint.set_peer_limit(octets);
     }
 
     /// Sets how many octets of protocol and information come out of a packet at most. Default: 1502.
     pub const fn set_receive_limit(&mut self, octets: usize) {
-        self.receive_limit = octets;
+        self.transforms.receive_limit = octets;
     }
 
     /// Configures anew, for the next negotiation.
     pub(crate) fn set_config(&mut self, config: CcpConfig) {
         self.endpoint.negotiation_mut().set_config(config);
-    }
-
-    /// The options.
-    pub const fn negotiation(&self) -> &CcpNegotiation {
-        self.endpoint.negotiation()
-    }
-
-    /// The state of the automaton.
-    pub const fn state(&self) -> State {
-        self.endpoint.state()
-    }
-
-    /// Whether it is open.
-    pub fn is_open(&self) -> bool {
-        self.endpoint.is_open()
     }
 
     /// Whether encryption of both directions was agreed on.
@@ -182,22 +125,23 @@ impl Ccp {
 
     /// Whether packets to the peer are encrypted now.
     pub fn encrypts(&self) -> bool {
-        self.is_open() && matches!(self.compressor, Some(Compressor::Mppe(_)))
+        self.is_open() && matches!(self.transforms.compressor, Some(Compressor::Mppe(_)))
     }
 
     /// Whether there are keys with which nothing was encrypted yet.
     pub fn has_fresh_keys(&self) -> bool {
-        let used = match (&self.compressor, &self.decompressor) {
+        let transforms = &self.transforms;
+        let used = match (&transforms.compressor, &transforms.decompressor) {
             (Some(Compressor::Mppe(mppe)), _) if mppe.is_used() => true,
             (_, Some(Decompressor::Mppe(mppe))) => mppe.is_used(),
             _ => false,
         };
-        self.keys.is_some() && !used
+        transforms.keys.is_some() && !used
     }
 
     /// Octets by which a packet to the peer grows at most.
     pub fn overhead(&self) -> usize {
-        match &self.compressor {
+        match &self.transforms.compressor {
             Some(Compressor::Mppe(_)) => MppeEncryptor::OVERHEAD,
             // What would grow goes as it is.
             _ => 0,
@@ -206,49 +150,14 @@ impl Ccp {
 
     /// Counters.
     pub const fn stats(&self) -> &CcpStats {
-        &self.stats
-    }
-
-    /// Counters of the negotiation.
-    pub const fn endpoint_stats(&self) -> &EndpointStats {
-        self.endpoint.stats()
-    }
-
-    /// A packet of CCP has arrived.
-    ///
-    /// # Errors
-    ///
-    /// It was ignored; nothing but the counters has changed.
-    pub fn handle_packet(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
-        let acknowledged = self.negotiation().acknowledged_requests();
-        let received = self
-            .endpoint
-            .handle_packet(now, information, &mut *self.random)?;
-        if let Received::Own(packet) = received {
-            return self.on_reset(&packet);
-        }
-        let code = information.first().copied().map(Code);
-        if code == Some(Code::CONFIGURE_REQUEST) {
-            // The peer says anew what it decompresses: nothing is compressed until it is told that
-            // we have understood.
-            self.stop_compressor();
-        }
-        if self.negotiation().acknowledged_requests() != acknowledged {
-            // What the peer sends behind its acknowledgement goes through what was agreed on.
-            self.stop_decompressor();
-            let method = self.negotiation().receive();
-            self.decompressor =
-                method.and_then(|method| Decompressor::new(method, self.keys.as_ref()));
-        }
-        self.follow();
-        Ok(())
+        &self.transforms.stats
     }
 
     /// Compresses or encrypts a packet in place; `packet` is the information of `protocol`. True when it is
     /// of [`PppProtocol::COMPRESSED`] now, false when it goes as it is.
     pub fn compress(&mut self, protocol: PppProtocol, packet: &mut PacketBuf) -> bool {
         let is_open = self.is_open();
-        let Some(compressor) = &mut self.compressor else {
+        let Some(compressor) = &mut self.transforms.compressor else {
             return false;
         };
         if !is_open {
@@ -261,9 +170,9 @@ impl Ccp {
         // RFC 1962 §2.1 MUST (open): nothing is compressed before CCP is open.
         let compressed = compressor.compress(protocol, packet);
         *if compressed {
-            &mut self.stats.compressed
+            &mut self.transforms.stats.compressed
         } else {
-            &mut self.stats.sent_as_is
+            &mut self.transforms.stats.sent_as_is
         } += 1;
         compressed
     }
@@ -282,40 +191,40 @@ impl Ccp {
         out: &mut PacketBuf,
     ) -> Result<bool, CcpDiscard> {
         if !self.is_open() {
-            self.stats.not_open += 1;
+            self.transforms.stats.not_open += 1;
             return Err(CcpDiscard::NotOpen);
         }
-        let Some(decompressor) = &mut self.decompressor else {
-            self.stats.not_open += 1;
+        let Some(decompressor) = &mut self.transforms.decompressor else {
+            self.transforms.stats.not_open += 1;
             return Err(CcpDiscard::NotOpen);
         };
         // With MPPE a packet says itself that it ends the wait.
-        if self.reset.is_some() && !matches!(decompressor, Decompressor::Mppe(_)) {
-            self.stats.awaiting_reset += 1;
+        if self.transforms.reset.is_some() && !matches!(decompressor, Decompressor::Mppe(_)) {
+            self.transforms.stats.awaiting_reset += 1;
             return Err(CcpDiscard::AwaitsReset);
         }
-        match decompressor.decompress(information, out, self.receive_limit) {
+        match decompressor.decompress(information, out, self.transforms.receive_limit) {
             Ok(()) => {
-                self.reset = None;
-                self.stats.decompressed += 1;
+                self.transforms.reset = None;
+                self.transforms.stats.decompressed += 1;
                 Ok(true)
             }
             Err(Failure::Ignored(MppeError::AwaitsReset)) => {
-                self.stats.awaiting_reset += 1;
-                if self.reset.is_none() {
+                self.transforms.stats.awaiting_reset += 1;
+                if self.transforms.reset.is_none() {
                     // The request was answered, but the packet that began anew was lost.
-                    self.request_reset(now);
+                    self.transforms.request_reset(&mut self.endpoint, now);
                     return Ok(false);
                 }
                 Err(CcpDiscard::AwaitsReset)
             }
             Err(Failure::Ignored(error)) => {
-                self.stats.refused += 1;
+                self.transforms.stats.refused += 1;
                 Err(error.into())
             }
             Err(Failure::Lost) => {
-                self.stats.lost += 1;
-                self.request_reset(now);
+                self.transforms.stats.lost += 1;
+                self.transforms.request_reset(&mut self.endpoint, now);
                 Ok(false)
             }
         }
@@ -329,87 +238,96 @@ impl Ccp {
     pub fn pass(&mut self, protocol: PppProtocol, information: &[u8]) -> Result<bool, CcpDiscard> {
         // RFC 3078 §2 MUST (clear): what has to be encrypted is not taken in clear.
         let encrypted = self.negotiation().config().requires_encryption()
-            || matches!(self.decompressor, Some(Decompressor::Mppe(_)));
+            || matches!(self.transforms.decompressor, Some(Decompressor::Mppe(_)));
         if encrypted && is_encrypted(protocol) {
-            self.stats.in_clear += 1;
+            self.transforms.stats.in_clear += 1;
             return Err(CcpDiscard::InClear(protocol));
         }
-        if let Some(decompressor) = &mut self.decompressor
-            && self.reset.is_none()
+        if let Some(decompressor) = &mut self.transforms.decompressor
+            && self.transforms.reset.is_none()
         {
             let counts = decompressor.pass(protocol, information);
-            self.stats.received_as_is += u64::from(counts);
+            self.transforms.stats.received_as_is += u64::from(counts);
             return Ok(counts);
         }
         Ok(false)
     }
+}
 
-    /// The Restart timer may have expired, or that of a Reset-Request.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        self.endpoint.handle_timeout(now, &mut *self.random);
-        if let Some(reset) = &mut self.reset
-            && reset.deadline <= now
+impl CcpTransforms {
+    // RFC 1962 §3.1 MUST (reset-request): who has lost the history asks the peer to begin anew.
+    fn request_reset(&mut self, endpoint: &mut Endpoint<CcpNegotiation>, now: Instant) {
+        if self.reset.is_none() {
+            let identifier = endpoint.send_own(Code::RESET_REQUEST, &[]);
+            self.stats.resets_sent += 1;
+            self.reset = Some(Reset {
+                identifier,
+                deadline: now + RESET_TIMER,
+                sent: 1,
+            });
+        }
+    }
+
+    /// Keys that were used never encrypt from their start again: two packets under the same octets of
+    /// RC4 tell their difference to everybody.
+    fn spend_keys(&mut self, endpoint: &mut Endpoint<CcpNegotiation>) {
+        self.keys = None;
+        endpoint.negotiation_mut().set_has_keys(false);
+    }
+}
+
+impl Transforms for CcpTransforms {
+    type Negotiation = CcpNegotiation;
+
+    fn acknowledged(negotiation: &CcpNegotiation) -> u32 {
+        negotiation.acknowledged_requests()
+    }
+
+    fn begin_send(&mut self, endpoint: &mut Endpoint<CcpNegotiation>) {
+        let method = endpoint.negotiation().send();
+        self.compressor = method.and_then(|method| Compressor::new(method, self.keys.as_ref()));
+    }
+
+    fn stop_send(&mut self, endpoint: &mut Endpoint<CcpNegotiation>) {
+        if let Some(Compressor::Mppe(mppe)) = self.compressor.take()
+            && mppe.is_used()
         {
-            if reset.sent < MAX_RESETS {
-                reset.sent += 1;
-                reset.deadline = now + RESET_TIMER;
-                let identifier = reset.identifier;
-                self.stats.resets_sent += 1;
-                self.endpoint
-                    .answer_own(Code::RESET_REQUEST, identifier, &[]);
-            } else {
-                self.endpoint.close(now, &mut *self.random);
-            }
+            self.spend_keys(endpoint);
         }
-        self.follow();
     }
 
-    /// Writes the next packet in place of what `out` holds; false when there is none.
-    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool {
-        if !self.endpoint.poll_transmit(out) {
-            return false;
+    // RFC 1962 §3.1 MUST (reset): with the Reset-Ack, the compressor begins anew.
+    fn reset_send(&mut self) {
+        if let Some(compressor) = &mut self.compressor {
+            compressor.reset();
         }
-        // Each of these is a border between packets before and packets behind it.
-        match out.as_slice().first().copied().map(Code) {
-            Some(Code::CONFIGURE_REQUEST) => self.stop_decompressor(),
-            Some(Code::CONFIGURE_ACK) => {
-                self.stop_compressor();
-                let method = self.negotiation().send();
-                self.compressor =
-                    method.and_then(|method| Compressor::new(method, self.keys.as_ref()));
-            }
-            // RFC 1962 §3.1 MUST (reset): with the Reset-Ack, the compressor begins anew.
-            Some(Code::RESET_ACK) => {
-                if let Some(compressor) = &mut self.compressor {
-                    compressor.reset();
-                }
-            }
-            _ => {}
+    }
+
+    fn begin_receive(&mut self, endpoint: &mut Endpoint<CcpNegotiation>) {
+        let method = endpoint.negotiation().receive();
+        self.decompressor = method.and_then(|method| Decompressor::new(method, self.keys.as_ref()));
+    }
+
+    fn stop_receive(&mut self, endpoint: &mut Endpoint<CcpNegotiation>) {
+        self.reset = None;
+        if let Some(Decompressor::Mppe(mppe)) = self.decompressor.take()
+            && mppe.is_used()
+        {
+            self.spend_keys(endpoint);
         }
-        true
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let reset = self.reset.map(|reset| reset.deadline);
-        [self.endpoint.poll_timeout(), reset]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-
-    /// What has happened, oldest first.
-    pub fn poll_event(&mut self) -> Option<LayerEvent> {
-        self.endpoint.poll_event()
-    }
-
-    fn on_reset(&mut self, packet: &ControlPacket<'_>) -> Result<(), Discard> {
+    fn on_own(
+        &mut self,
+        endpoint: &mut Endpoint<CcpNegotiation>,
+        packet: &ControlPacket<'_>,
+    ) -> Result<(), Discard> {
         let identifier = packet.identifier();
         if packet.code() == Code::RESET_REQUEST {
             self.stats.resets_received += 1;
-            if self.is_open() {
+            if endpoint.is_open() {
                 // RFC 1962 §3.1 MUST (reset-ack): it is answered, with its identifier.
-                self.endpoint.answer_own(Code::RESET_ACK, identifier, &[]);
+                endpoint.answer_own(Code::RESET_ACK, identifier, &[]);
             }
             return Ok(());
         }
@@ -429,60 +347,40 @@ impl Ccp {
         }
     }
 
-    // RFC 1962 §3.1 MUST (reset-request): who has lost the history asks the peer to begin anew.
-    fn request_reset(&mut self, now: Instant) {
-        if self.reset.is_none() {
-            let identifier = self.endpoint.send_own(Code::RESET_REQUEST, &[]);
+    fn handle_timeout(
+        &mut self,
+        now: Instant,
+        endpoint: &mut Endpoint<CcpNegotiation>,
+        random: &mut dyn RandomSource,
+    ) {
+        let Some(reset) = &mut self.reset else {
+            return;
+        };
+        if reset.deadline > now {
+            return;
+        }
+        if reset.sent < MAX_RESETS {
+            reset.sent += 1;
+            reset.deadline = now + RESET_TIMER;
             self.stats.resets_sent += 1;
-            self.reset = Some(Reset {
-                identifier,
-                deadline: now + RESET_TIMER,
-                sent: 1,
-            });
+            endpoint.answer_own(Code::RESET_REQUEST, reset.identifier, &[]);
+        } else {
+            endpoint.close(now, random);
         }
     }
 
-    /// What was agreed on ends with the negotiation.
-    fn follow(&mut self) {
-        let negotiates = matches!(
-            self.state(),
-            State::ReqSent | State::AckRcvd | State::AckSent | State::Opened
-        );
-        if !negotiates {
-            self.stop_compressor();
-            self.stop_decompressor();
-        }
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.reset.map(|reset| reset.deadline)
     }
 
-    fn stop_compressor(&mut self) {
-        if let Some(Compressor::Mppe(mppe)) = self.compressor.take()
-            && mppe.is_used()
-        {
-            self.spend_keys();
-        }
-    }
-
-    fn stop_decompressor(&mut self) {
-        self.reset = None;
-        if let Some(Decompressor::Mppe(mppe)) = self.decompressor.take()
-            && mppe.is_used()
-        {
-            self.spend_keys();
-        }
-    }
-
-    /// Keys that were used never encrypt from their start again: two packets under the same octets of
-    /// RC4 tell their difference to everybody.
-    fn spend_keys(&mut self) {
+    fn lower_down(&mut self) {
         self.keys = None;
-        self.endpoint.negotiation_mut().set_has_keys(false);
     }
 }
 
-impl fmt::Debug for Ccp {
+impl fmt::Debug for CcpTransforms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ccp")
-            .field("state", &self.state())
+        f.debug_struct("CcpTransforms")
             .field("compressor", &self.compressor)
             .field("decompressor", &self.decompressor)
             .field("stats", &self.stats)

@@ -58,7 +58,7 @@ mod transform;
 
 pub use bsd::{BsdCompressor, BsdDecompressor};
 pub use deflate::{DeflateCompressor, DeflateDecompressor};
-pub use machine::{Ccp, CcpDiscard, CcpStats};
+pub use machine::{Ccp, CcpDiscard, CcpStats, CcpTransforms};
 pub use negotiation::{CcpConfig, CcpNegotiation, MppeConfig};
 pub use option::{CcpMethod, CcpOptionKind, MppeBits};
 pub use transform::DecompressError;

@@ -19,5 +19,5 @@ mod machine;
 mod negotiation;
 
 pub use chain::{EcpDecryptor, EcpEncryptor, EcpError};
-pub use machine::{Ecp, EcpDiscard, EcpStats};
+pub use machine::{Ecp, EcpDiscard, EcpStats, EcpTransforms};
 pub use negotiation::{EcpConfig, EcpMethod, EcpNegotiation, EcpOptionKind};

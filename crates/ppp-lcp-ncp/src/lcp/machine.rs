@@ -7,6 +7,7 @@ use crate::automaton::{Discard, Endpoint, EndpointStats, LayerEvent, Received, S
 use crate::wire::{Code, ControlPacket, PppProtocol};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -126,6 +127,10 @@ pub struct Lcp {
     random: Box<dyn RandomSource + Send>,
     /// The Echo-Request that waits for an answer.
     echo: Option<u8>,
+    /// The same, for a request of a certain size.
+    sized_echo: Option<u8>,
+    /// Octets of information that reach the peer, when they are fewer than it takes.
+    limit: Option<usize>,
     /// The peer does not know Echo-Requests.
     echo_refused: bool,
     told_looped: bool,
@@ -150,6 +155,8 @@ impl Lcp {
             endpoint,
             random,
             echo: None,
+            sized_echo: None,
+            limit: None,
             echo_refused: false,
             told_looped: false,
             told_refused: false,
@@ -258,7 +265,7 @@ impl Lcp {
             return;
         }
         // RFC 1661 §5.7 MUST (truncated): the quote is cut to the peer's MRU.
-        let room = usize::from(self.peers().mru).saturating_sub(ControlPacket::HEADER_LEN + 2);
+        let room = self.room().saturating_sub(ControlPacket::HEADER_LEN + 2);
         let quoted = information.get(..room).unwrap_or(information);
         let mut data = Vec::with_capacity(2 + quoted.len());
         data.extend_from_slice(&protocol.0.to_be_bytes());
@@ -276,6 +283,32 @@ impl Lcp {
         let identifier = self.send_with_magic(Code::ECHO_REQUEST, &[])?;
         self.echo = Some(identifier);
         Some(identifier)
+    }
+
+    /// Asks for an echo with a packet of so many octets, to see whether it reaches the peer. One that was
+    /// asked for before is waited for no longer. `None` as with
+    /// [`send_echo_request`](Self::send_echo_request), or when the packet cannot be so short.
+    pub fn send_sized_echo_request(&mut self, octets: usize) -> Option<u8> {
+        if self.echo_refused {
+            return None;
+        }
+        let data = vec![0; octets.checked_sub(ControlPacket::HEADER_LEN + 4)?];
+        let identifier = self.send_with_magic(Code::ECHO_REQUEST, &data)?;
+        self.sized_echo = Some(identifier);
+        Some(identifier)
+    }
+
+    /// No more octets of information than these reach the peer, whatever it takes, as long as LCP is open.
+    pub fn limit_sent(&mut self, octets: usize) {
+        self.limit = Some(octets);
+        let room = self.room();
+        self.endpoint.set_peer_limit(room);
+    }
+
+    /// How long the information of a packet may be.
+    fn room(&self) -> usize {
+        let mru = usize::from(self.peers().mru);
+        self.limit.map_or(mru, |limit| limit.min(mru))
     }
 
     /// Sends something that the peer throws away. False when LCP is not open.
@@ -355,8 +388,7 @@ impl Lcp {
                 if self.is_own_magic(magic)? {
                     return Ok(());
                 }
-                let room =
-                    usize::from(self.peers().mru).saturating_sub(ControlPacket::HEADER_LEN + 4);
+                let room = self.room().saturating_sub(ControlPacket::HEADER_LEN + 4);
                 let data = data.get(..room).unwrap_or(data);
                 let answer = [&self.our_magic().to_be_bytes(), data].concat();
                 self.stats.echo_requests += 1;
@@ -370,10 +402,14 @@ impl Lcp {
                     return Ok(());
                 }
                 let identifier = packet.identifier();
-                if self.echo != Some(identifier) {
+                let asked = if self.echo == Some(identifier) {
+                    &mut self.echo
+                } else if self.sized_echo == Some(identifier) {
+                    &mut self.sized_echo
+                } else {
                     return Err(LcpDiscard::UnaskedEchoReply { identifier });
-                }
-                self.echo = None;
+                };
+                *asked = None;
                 self.stats.echo_replies += 1;
                 self.push_event(LcpEvent::EchoReply { identifier });
                 Ok(())
@@ -409,6 +445,7 @@ impl Lcp {
         if packet.code() == Code::CODE_REJECT && rejected == Some(Code::ECHO_REQUEST) {
             self.echo_refused = true;
             self.echo = None;
+            self.sized_echo = None;
         }
     }
 
@@ -482,11 +519,13 @@ impl Lcp {
         }
         while let Some(event) = self.endpoint.poll_event() {
             if event == LayerEvent::Up {
-                let limit = usize::from(self.peers().mru);
-                self.endpoint.set_peer_limit(limit);
+                let room = self.room();
+                self.endpoint.set_peer_limit(room);
             }
             if event == LayerEvent::Down {
                 self.echo = None;
+                self.sized_echo = None;
+                self.limit = None;
                 self.echo_refused = false;
             }
             self.push_event(LcpEvent::Layer(event));

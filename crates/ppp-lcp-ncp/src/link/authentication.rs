@@ -79,7 +79,8 @@ impl Link {
         self.phase == Phase::Authenticate
             && self.unproved.ours
             && !self.unproved.peer
-            && (self.networks.has_control(protocol) || self.protection.has_control(protocol))
+            && (self.networks.controls.has_control(protocol)
+                || self.protection.controls.has_control(protocol))
             && self
                 .supplicant
                 .as_ref()

@@ -34,6 +34,11 @@ pub struct LinkConfig {
     /// Echo-Requests in a row without an answer until the link is taken for dead; at least 1.
     /// Default: 4.
     pub echo_failures: u32,
+    /// Octets of information that the path to the peer takes in any case, where it may take less than the
+    /// peer does: a larger MRU of the peer's is tested when the network phase begins
+    /// ([`LinkEvent::PathLimited`](super::LinkEvent::PathLimited)). `None` for paths that need no test.
+    /// Default: none.
+    pub mru_test: Option<u16>,
     /// When the link is taken for poor, where [`LcpConfig::quality`] was agreed on.
     pub quality: QualityConfig,
     /// Whether a poor link closes. Default: false; it is only told.
@@ -71,6 +76,7 @@ impl Default for LinkConfig {
             ncp: EndpointConfig::default(),
             echo_interval: None,
             echo_failures: 4,
+            mru_test: None,
             quality: QualityConfig::default(),
             close_when_poor: false,
             max_queued_packets: 64,
@@ -134,6 +140,14 @@ impl From<EndpointConfigError> for LinkConfigError {
 }
 
 impl LinkConfig {
+    /// Leaves out what has no place in a PPPoE session of this payload, as
+    /// [`LcpConfig::restrict_to_pppoe`] does, and has a payload over 1492 octets tested.
+    // RFC 4638 §5.2 SHOULD (default): the test is on unless it is turned off.
+    pub const fn restrict_to_pppoe(&mut self, max_payload: u16) {
+        self.lcp.restrict_to_pppoe(max_payload);
+        self.mru_test = if max_payload > 1492 { Some(1492) } else { None };
+    }
+
     pub(crate) fn check(&self) -> Result<(), LinkConfigError> {
         let fail = |field, problem| {
             Err(LinkConfigError {
@@ -158,6 +172,9 @@ impl LinkConfig {
         LinkConfigError::check_part("quality", quality.map(|it| (it.field, it.problem)))?;
         if self.echo_failures == 0 {
             return fail("echo_failures", "must be at least 1");
+        }
+        if self.mru_test.is_some_and(|octets| octets < 128) {
+            return fail("mru_test", "must be at least 128");
         }
         if zero(self.echo_interval) {
             return fail("echo_interval", "must not be zero");

@@ -65,7 +65,8 @@ impl Link {
         if !is_open {
             self.wake(now);
         }
-        let waits = self.demand.armed && self.is_wanted() && self.networks.has_network(protocol);
+        let waits =
+            self.demand.armed && self.is_wanted() && self.networks.controls.has_data(protocol);
         if !is_open && !waits {
             self.stats.send_not_open += 1;
             return Err(SendError::NotOpen(protocol));

@@ -159,6 +159,12 @@ pub enum LinkEvent {
     },
     /// It has ended, or is agreed on anew.
     EncryptionDown,
+    /// The path to the peer does not take packets as large as the peer does
+    /// ([`LinkConfig::mru_test`](super::LinkConfig::mru_test)): [`Link::mtu`](super::Link::mtu) is less now.
+    PathLimited {
+        /// Octets of information that it takes.
+        octets: u16,
+    },
     /// A link that opens on demand has something to send: the line is wanted, if it is down.
     LineWanted,
     /// More is lost on the line than may be, or no longer.
@@ -285,6 +291,8 @@ pub struct LinkStats {
     pub unknown_protocol: u64,
     /// Echo-Requests sent.
     pub echo_requests: u64,
+    /// Echo-Requests sent to test the path.
+    pub path_tests: u64,
     /// Packets that could not be sent because their protocol was not open.
     pub send_not_open: u64,
     /// Packets that could not be sent because the link was not encrypted.

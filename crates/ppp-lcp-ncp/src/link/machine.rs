@@ -5,6 +5,7 @@ use super::config::{LinkConfig, LinkConfigError};
 use super::demand::{Demand, Queue};
 use super::event::{CloseReason, LinkDiscard, LinkEvent, LinkStats, LinkTransmit, Phase};
 use super::network::Networks;
+use super::path::Path;
 use super::protection::Protection;
 use super::timers::Timers;
 use crate::auth::{Authenticator, MsChapV2Keys, Supplicant};
@@ -86,6 +87,7 @@ pub struct Link {
     /// Echo-Requests in a row without an answer.
     pub(super) lost_echoes: u32,
     pub(super) timers: Timers,
+    pub(super) path: Path,
     pub(super) quality: Option<LqrMonitor>,
     /// Network packets that wait to be sent.
     pub(super) queue: Queue,
@@ -130,6 +132,7 @@ impl Link {
             keys: None,
             lost_echoes: 0,
             timers: Timers::default(),
+            path: Path::default(),
             quality: None,
             queue: Queue::default(),
             demand: Demand::default(),
@@ -281,9 +284,9 @@ impl Link {
         if let Some(supplicant) = &mut self.supplicant {
             supplicant.handle_timeout(now);
         }
-        self.networks.handle_timeout(now);
+        self.networks.controls.handle_timeout(now);
         self.quality_timeout(now);
-        self.protection.handle_timeout(now);
+        self.protection.controls.handle_timeout(now);
         if Timers::take_due(&mut self.timers.session, now) {
             self.end(now, CloseReason::SessionTimeout);
         }
@@ -293,6 +296,7 @@ impl Link {
         if Timers::take_due(&mut self.timers.echo, now) {
             self.send_echo(now);
         }
+        self.path_timeout(now);
         self.settle(now);
     }
 
@@ -326,8 +330,9 @@ impl Link {
         let protocol = self.poll_authentication(out).or_else(|| {
             // The network phase has not begun, or has ended, while its packets still wait.
             self.protection
+                .controls
                 .poll_transmit(out)
-                .or_else(|| self.networks.poll_transmit(out))
+                .or_else(|| self.networks.controls.poll_transmit(out))
         })?;
         let protocol = self.protection.encrypt(protocol, out);
         PppRepr::new(protocol).emit(out);
@@ -345,9 +350,10 @@ impl Link {
             self.lcp.poll_timeout(),
             authenticator.and_then(Authenticator::poll_timeout),
             supplicant.and_then(Supplicant::poll_timeout),
-            self.networks.poll_timeout(),
-            self.protection.poll_timeout(),
+            self.networks.controls.poll_timeout(),
+            self.protection.controls.poll_timeout(),
             self.timers.next(),
+            self.path.poll_timeout(),
             self.quality.as_ref().and_then(LqrMonitor::poll_timeout),
         ]
         .into_iter()
@@ -457,11 +463,14 @@ impl Link {
             LcpEvent::LoopedBack => self.end(now, CloseReason::LoopedBack),
             LcpEvent::AuthenticationRefused => self.end(now, CloseReason::AuthenticationRefused),
             LcpEvent::ProtocolRejected(protocol) => {
-                self.networks.protocol_rejected(now, protocol);
-                self.protection.protocol_rejected(now, protocol);
+                self.networks.controls.protocol_rejected(now, protocol);
+                self.protection.controls.protocol_rejected(now, protocol);
                 self.push_event(LinkEvent::ProtocolRejected(protocol));
             }
-            LcpEvent::EchoReply { .. } => self.lost_echoes = 0,
+            LcpEvent::EchoReply { identifier } => {
+                self.lost_echoes = 0;
+                self.path_echoed(identifier);
+            }
             LcpEvent::Identification(text) => {
                 self.push_event(LinkEvent::PeerIdentification(text));
             }
@@ -474,6 +483,7 @@ impl Link {
         self.timers.idle = self.config.idle_timeout.map(|timeout| now + timeout);
         self.timers.session = self.config.session_timeout.map(|timeout| now + timeout);
         self.begin_protection(now);
+        self.begin_path_test(now);
     }
 
     fn leave_network(&mut self, now: Instant) {
@@ -481,7 +491,8 @@ impl Link {
         self.in_bundle = false;
         self.peer_name.clear();
         self.timers = Timers::default();
-        self.networks.end(now);
+        self.path = Path::default();
+        self.networks.controls.lower_down(now);
         self.protection.end(now);
         self.quality = None;
         self.authenticator = None;

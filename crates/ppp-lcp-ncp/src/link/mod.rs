@@ -13,12 +13,14 @@
 mod authentication;
 mod bundled;
 mod config;
+mod control;
 mod data;
 mod demand;
 mod event;
 mod machine;
 mod messages;
 mod network;
+mod path;
 mod protection;
 mod quality;
 mod timers;

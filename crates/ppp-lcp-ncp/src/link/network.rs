@@ -1,6 +1,7 @@
 //! The network phase: network control protocols.
 
 use super::config::{LinkConfig, LinkConfigError};
+use super::control::Pair;
 use super::data::Vj;
 use super::event::{CloseReason, LinkDiscard, LinkEvent};
 use super::machine::Link;
@@ -14,8 +15,7 @@ use packet_buffer::{Instant, PacketBuf, RandomSource};
 /// The network control protocols of a link.
 #[derive(Debug)]
 pub(super) struct Networks {
-    ipcp: Option<Ipcp>,
-    ipv6cp: Option<Ipv6cp>,
+    pub(super) controls: Pair<Ipcp, Ipv6cp>,
     ipv4: Use,
     pub(super) vj: Vj,
     ipv6: Use,
@@ -48,55 +48,57 @@ impl Networks {
         let ipcp = match &config.ipcp {
             Some(ipcp) => {
                 let negotiation = IpcpNegotiation::new(ipcp.clone());
-                Some(Ipcp::new(config.ncp, negotiation, fork(random))?)
+                Some(Box::new(Ipcp::new(config.ncp, negotiation, fork(random))?))
             }
             None => None,
         };
         let ipv6cp = match &config.ipv6cp {
             Some(ipv6cp) => {
                 let negotiation = Ipv6cpNegotiation::new(*ipv6cp);
-                Some(Ipv6cp::new(config.ncp, negotiation, fork(random))?)
+                Some(Box::new(Ipv6cp::new(
+                    config.ncp,
+                    negotiation,
+                    fork(random),
+                )?))
             }
             None => None,
         };
         Ok(Self {
-            ipcp,
-            ipv6cp,
+            controls: Pair {
+                first: ipcp,
+                second: ipv6cp,
+            },
             ipv4: Use::DEFAULT,
             vj: Vj::default(),
             ipv6: Use::DEFAULT,
         })
     }
 
-    /// Whether the protocol is a network control protocol that is configured.
-    pub(super) const fn has_control(&self, protocol: PppProtocol) -> bool {
-        match protocol {
-            PppProtocol::IPCP => self.ipcp.is_some(),
-            PppProtocol::IPV6CP => self.ipv6cp.is_some(),
-            _ => false,
+    const fn ipcp(&self) -> Option<&Ipcp> {
+        match &self.controls.first {
+            Some(ipcp) => Some(ipcp),
+            None => None,
         }
     }
 
-    /// Whether the network is configured.
-    pub(super) const fn has_network(&self, protocol: PppProtocol) -> bool {
-        match protocol {
-            PppProtocol::IPV4 => self.ipcp.is_some(),
-            PppProtocol::IPV6 => self.ipv6cp.is_some(),
-            _ => false,
+    const fn ipv6cp(&self) -> Option<&Ipv6cp> {
+        match &self.controls.second {
+            Some(ipv6cp) => Some(ipv6cp),
+            None => None,
         }
     }
 
     pub(super) fn begin(&mut self, now: Instant, mru: usize) {
         self.ipv4.given_up = false;
         self.ipv6.given_up = false;
-        if let Some(ipcp) = &mut self.ipcp {
+        if let Some(ipcp) = &mut self.controls.first {
             ipcp.set_peer_limit(mru);
             if self.ipv4.wanted {
                 ipcp.open(now);
             }
             ipcp.lower_up(now);
         }
-        if let Some(ipv6cp) = &mut self.ipv6cp {
+        if let Some(ipv6cp) = &mut self.controls.second {
             ipv6cp.set_peer_limit(mru);
             if self.ipv6.wanted {
                 ipv6cp.open(now);
@@ -105,63 +107,13 @@ impl Networks {
         }
     }
 
-    pub(super) fn end(&mut self, now: Instant) {
-        if let Some(ipcp) = &mut self.ipcp {
-            ipcp.lower_down(now);
-        }
-        if let Some(ipv6cp) = &mut self.ipv6cp {
-            ipv6cp.lower_down(now);
-        }
-    }
-
-    pub(super) fn protocol_rejected(&mut self, now: Instant, protocol: PppProtocol) {
-        match (protocol, &mut self.ipcp, &mut self.ipv6cp) {
-            (PppProtocol::IPCP | PppProtocol::IPV4, Some(ipcp), _) => ipcp.protocol_rejected(now),
-            (PppProtocol::IPV6CP | PppProtocol::IPV6, _, Some(ipv6cp)) => {
-                ipv6cp.protocol_rejected(now);
-            }
-            _ => {}
-        }
-    }
-
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if let Some(ipcp) = &mut self.ipcp {
-            ipcp.handle_timeout(now);
-        }
-        if let Some(ipv6cp) = &mut self.ipv6cp {
-            ipv6cp.handle_timeout(now);
-        }
-    }
-
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let ipcp = self.ipcp.as_ref().and_then(Ipcp::poll_timeout);
-        let ipv6cp = self.ipv6cp.as_ref().and_then(Ipv6cp::poll_timeout);
-        [ipcp, ipv6cp].into_iter().flatten().min()
-    }
-
-    pub(super) fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
-        if let Some(ipcp) = &mut self.ipcp
-            && ipcp.poll_transmit(out)
-        {
-            return Some(PppProtocol::IPCP);
-        }
-        if let Some(ipv6cp) = &mut self.ipv6cp
-            && ipv6cp.poll_transmit(out)
-        {
-            return Some(PppProtocol::IPV6CP);
-        }
-        None
-    }
-
     pub(super) fn is_open(&self, protocol: PppProtocol) -> bool {
         match protocol {
             PppProtocol::IPV4 => self
-                .ipcp
-                .as_ref()
+                .ipcp()
                 .is_some_and(|ipcp| ipcp.is_open() && ipcp.negotiation().is_complete()),
             PppProtocol::IPV6 => self
-                .ipv6cp
-                .as_ref()
+                .ipv6cp()
                 .is_some_and(|ipv6cp| ipv6cp.is_open() && ipv6cp.negotiation().is_complete()),
             _ => false,
         }
@@ -171,8 +123,8 @@ impl Networks {
     fn are_all_finished(&self) -> bool {
         let finished =
             |state: State| matches!(state, State::Initial | State::Closed | State::Stopped);
-        let ipcp = self.ipcp.as_ref().map(Ipcp::state);
-        let ipv6cp = self.ipv6cp.as_ref().map(Ipv6cp::state);
+        let ipcp = self.ipcp().map(Ipcp::state);
+        let ipv6cp = self.ipv6cp().map(Ipv6cp::state);
         [ipcp, ipv6cp].into_iter().flatten().all(finished)
     }
 }
@@ -185,18 +137,18 @@ impl Link {
 
     /// IPCP, to look at; `None` where IPv4 is not configured.
     pub const fn ipcp(&self) -> Option<&Ipcp> {
-        self.networks.ipcp.as_ref()
+        self.networks.ipcp()
     }
 
     /// IPV6CP, to look at; `None` where IPv6 is not configured.
     pub const fn ipv6cp(&self) -> Option<&Ipv6cp> {
-        self.networks.ipv6cp.as_ref()
+        self.networks.ipv6cp()
     }
 
     /// Configures IPCP anew, for its next negotiation: the peer's address can depend on its name.
     /// False where IPv4 is not configured.
     pub fn set_ipcp_config(&mut self, config: IpcpConfig) -> bool {
-        let Some(ipcp) = &mut self.networks.ipcp else {
+        let Some(ipcp) = &mut self.networks.controls.first else {
             return false;
         };
         ipcp.negotiation_mut().set_config(config);
@@ -205,7 +157,7 @@ impl Link {
 
     /// The same for IPV6CP.
     pub fn set_ipv6cp_config(&mut self, config: Ipv6cpConfig) -> bool {
-        let Some(ipv6cp) = &mut self.networks.ipv6cp else {
+        let Some(ipv6cp) = &mut self.networks.controls.second else {
             return false;
         };
         *ipv6cp.negotiation_mut() = Ipv6cpNegotiation::new(config);
@@ -217,7 +169,7 @@ impl Link {
     pub fn close_ipv4(&mut self, now: Instant) {
         let now = self.advance(now);
         self.networks.ipv4.wanted = false;
-        if let Some(ipcp) = &mut self.networks.ipcp {
+        if let Some(ipcp) = &mut self.networks.controls.first {
             ipcp.close(now);
         }
         self.settle(now);
@@ -228,7 +180,7 @@ impl Link {
         let now = self.advance(now);
         self.networks.ipv4.wanted = true;
         self.networks.ipv4.given_up = false;
-        if let Some(ipcp) = &mut self.networks.ipcp {
+        if let Some(ipcp) = &mut self.networks.controls.first {
             ipcp.open(now);
         }
         self.settle(now);
@@ -238,7 +190,7 @@ impl Link {
     pub fn close_ipv6(&mut self, now: Instant) {
         let now = self.advance(now);
         self.networks.ipv6.wanted = false;
-        if let Some(ipv6cp) = &mut self.networks.ipv6cp {
+        if let Some(ipv6cp) = &mut self.networks.controls.second {
             ipv6cp.close(now);
         }
         self.settle(now);
@@ -249,7 +201,7 @@ impl Link {
         let now = self.advance(now);
         self.networks.ipv6.wanted = true;
         self.networks.ipv6.given_up = false;
-        if let Some(ipv6cp) = &mut self.networks.ipv6cp {
+        if let Some(ipv6cp) = &mut self.networks.controls.second {
             ipv6cp.open(now);
         }
         self.settle(now);
@@ -263,25 +215,19 @@ impl Link {
         information: &[u8],
         data: &mut PacketBuf,
     ) -> Result<Option<PppProtocol>, LinkDiscard> {
-        let networks = &mut self.networks;
-        match (protocol, &mut networks.ipcp, &mut networks.ipv6cp) {
-            (PppProtocol::IPCP, Some(ipcp), _) => {
-                let result = ipcp.handle_packet(now, information);
-                result.map_err(|discard| LinkDiscard::Ncp(protocol, discard))?;
-                self.advance(now);
-                Ok(None)
-            }
-            (PppProtocol::IPV6CP, _, Some(ipv6cp)) => {
-                let result = ipv6cp.handle_packet(now, information);
-                result.map_err(|discard| LinkDiscard::Ncp(protocol, discard))?;
-                self.advance(now);
-                Ok(None)
-            }
-            (PppProtocol::IPV4, Some(_), _) | (PppProtocol::IPV6, _, Some(_)) => {
+        let controls = &mut self.networks.controls;
+        if let Some(result) = controls.handle_packet(now, protocol, information) {
+            result.map_err(|discard| LinkDiscard::Ncp(protocol, discard))?;
+            self.advance(now);
+            return Ok(None);
+        }
+        let has_vj = |ipcp: &Ipcp| ipcp.negotiation().config().vj.is_some();
+        match protocol {
+            _ if self.networks.controls.has_data(protocol) => {
                 self.receive_data(now, protocol, information, data)
             }
-            (PppProtocol::VJ_COMPRESSED | PppProtocol::VJ_UNCOMPRESSED, Some(ipcp), _)
-                if ipcp.negotiation().config().vj.is_some() =>
+            PppProtocol::VJ_COMPRESSED | PppProtocol::VJ_UNCOMPRESSED
+                if self.ipcp().is_some_and(has_vj) =>
             {
                 self.receive_vj(now, protocol, information, data)
             }
@@ -297,18 +243,16 @@ impl Link {
 
     /// Takes in what the network control protocols tell; false when they tell nothing more.
     pub(super) fn settle_networks(&mut self, now: Instant) -> bool {
-        if let Some(event) = self.networks.ipcp.as_mut().and_then(Ipcp::poll_event) {
-            self.on_ipcp(now, event);
-        } else if let Some(event) = self.networks.ipv6cp.as_mut().and_then(Ipv6cp::poll_event) {
-            self.on_ipv6cp(now, event);
-        } else {
-            return false;
+        match self.networks.controls.poll_event() {
+            Some((PppProtocol::IPCP, event)) => self.on_ipcp(now, event),
+            Some((_, event)) => self.on_ipv6cp(now, event),
+            None => return false,
         }
         true
     }
 
     fn on_ipcp(&mut self, now: Instant, event: LayerEvent) {
-        let Some(ipcp) = &mut self.networks.ipcp else {
+        let Some(ipcp) = &mut self.networks.controls.first else {
             return;
         };
         let values = *ipcp.negotiation().values();
@@ -335,7 +279,7 @@ impl Link {
     }
 
     fn on_ipv6cp(&mut self, now: Instant, event: LayerEvent) {
-        let Some(ipv6cp) = &mut self.networks.ipv6cp else {
+        let Some(ipv6cp) = &mut self.networks.controls.second else {
             return;
         };
         let negotiation = ipv6cp.negotiation();

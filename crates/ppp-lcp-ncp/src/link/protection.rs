@@ -1,6 +1,7 @@
 //! Compression and encryption of what the network phase sends.
 
 use super::config::{LinkConfig, LinkConfigError};
+use super::control::Pair;
 use super::event::{CloseReason, LinkDiscard, LinkEvent, Phase};
 use super::machine::Link;
 use crate::auth::MsChapV2Keys;
@@ -15,8 +16,8 @@ use packet_buffer::{Instant, PacketBuf, RandomSource};
 /// What packets go through.
 #[derive(Debug)]
 pub(super) struct Protection {
-    ccp: Option<Box<Ccp>>,
-    ecp: Option<Box<Ecp>>,
+    /// Encryption by ECP, and what goes through it: compression, and encryption by MPPE.
+    pub(super) controls: Pair<Ecp, Ccp>,
     /// Whether compression was told to be up.
     told_ccp: bool,
     /// Whether encryption was.
@@ -51,8 +52,10 @@ impl Protection {
             None => None,
         };
         Ok(Self {
-            ccp,
-            ecp,
+            controls: Pair {
+                first: ecp,
+                second: ccp,
+            },
             told_ccp: false,
             told_ecp: false,
             holds_ccp: false,
@@ -62,11 +65,17 @@ impl Protection {
         })
     }
 
-    pub(super) const fn has_control(&self, protocol: PppProtocol) -> bool {
-        match protocol {
-            PppProtocol::CCP => self.ccp.is_some(),
-            PppProtocol::ECP => self.ecp.is_some(),
-            _ => false,
+    const fn ccp(&self) -> Option<&Ccp> {
+        match &self.controls.second {
+            Some(ccp) => Some(ccp),
+            None => None,
+        }
+    }
+
+    const fn ecp(&self) -> Option<&Ecp> {
+        match &self.controls.first {
+            Some(ecp) => Some(ecp),
+            None => None,
         }
     }
 
@@ -74,7 +83,7 @@ impl Protection {
     fn begin(&mut self, now: Instant, mru: usize) {
         self.holds_ccp = true;
         self.holds_networks = true;
-        if let Some(ecp) = &mut self.ecp {
+        if let Some(ecp) = &mut self.controls.first {
             ecp.set_peer_limit(mru);
             ecp.open(now);
             ecp.lower_up(now);
@@ -84,7 +93,7 @@ impl Protection {
     /// Begins CCP, with the octets of information that the peer takes and those that we take.
     fn begin_ccp(&mut self, now: Instant, mru: usize, our_mru: usize, keys: Option<&MsChapV2Keys>) {
         self.holds_ccp = false;
-        if let Some(ccp) = &mut self.ccp {
+        if let Some(ccp) = &mut self.controls.second {
             ccp.set_peer_limit(mru);
             ccp.set_receive_limit(our_mru.max(1500) + 2);
             ccp.open(now);
@@ -95,74 +104,31 @@ impl Protection {
     pub(super) fn end(&mut self, now: Instant) {
         self.holds_ccp = false;
         self.holds_networks = false;
-        if let Some(ccp) = &mut self.ccp {
-            ccp.lower_down(now);
-        }
-        if let Some(ecp) = &mut self.ecp {
-            ecp.lower_down(now);
-        }
-    }
-
-    pub(super) fn protocol_rejected(&mut self, now: Instant, protocol: PppProtocol) {
-        match (protocol, &mut self.ccp, &mut self.ecp) {
-            (PppProtocol::CCP | PppProtocol::COMPRESSED, Some(ccp), _) => {
-                ccp.protocol_rejected(now);
-            }
-            (PppProtocol::ECP | PppProtocol::ENCRYPTED, _, Some(ecp)) => {
-                ecp.protocol_rejected(now);
-            }
-            _ => {}
-        }
-    }
-
-    pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if let Some(ccp) = &mut self.ccp {
-            ccp.handle_timeout(now);
-        }
-        if let Some(ecp) = &mut self.ecp {
-            ecp.handle_timeout(now);
-        }
-    }
-
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let ccp = self.ccp.as_deref().and_then(Ccp::poll_timeout);
-        let ecp = self.ecp.as_deref().and_then(Ecp::poll_timeout);
-        [ccp, ecp].into_iter().flatten().min()
-    }
-
-    pub(super) fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
-        if let Some(ecp) = &mut self.ecp
-            && ecp.poll_transmit(out)
-        {
-            return Some(PppProtocol::ECP);
-        }
-        let ccp = self.ccp.as_deref_mut()?;
-        ccp.poll_transmit(out).then_some(PppProtocol::CCP)
+        self.controls.lower_down(now);
     }
 
     /// Whether nothing may go in clear.
     fn is_required(&self) -> bool {
-        let ccp = self.ccp.as_deref();
-        let ecp = self.ecp.as_deref();
+        let ccp = self.ccp();
+        let ecp = self.ecp();
         ccp.is_some_and(|ccp| ccp.negotiation().config().requires_encryption())
             || ecp.is_some_and(|ecp| ecp.negotiation().config().required)
     }
 
     /// Whether packets from the peer may have come encrypted.
     pub(super) fn is_encrypting(&self) -> bool {
-        self.ccp.as_deref().is_some_and(Ccp::is_encrypting)
-            || self.ecp.as_deref().is_some_and(Ecp::is_encrypting)
+        self.ccp().is_some_and(Ccp::is_encrypting) || self.ecp().is_some_and(Ecp::is_encrypting)
     }
 
     /// Whether the encryption of ECP is there, if it is required.
     fn is_ecp_ready(&self) -> bool {
-        let ecp = self.ecp.as_deref();
+        let ecp = self.ecp();
         ecp.is_none_or(|ecp| !ecp.negotiation().config().required || ecp.is_encrypting())
     }
 
     /// Whether what is required is there.
     fn is_ready(&self) -> bool {
-        let ccp = self.ccp.as_deref();
+        let ccp = self.ccp();
         self.is_ecp_ready()
             && ccp.is_none_or(|ccp| {
                 !ccp.negotiation().config().requires_encryption() || ccp.is_encrypting()
@@ -171,8 +137,8 @@ impl Protection {
 
     /// Whether a network packet may go: it is encrypted, where it has to be.
     pub(super) fn may_send(&self) -> bool {
-        let ccp = self.ccp.as_deref();
-        let ecp = self.ecp.as_deref();
+        let ccp = self.ccp();
+        let ecp = self.ecp();
         ccp.is_none_or(|ccp| !ccp.negotiation().config().requires_encryption() || ccp.encrypts())
             && ecp.is_none_or(|ecp| !ecp.negotiation().config().required || ecp.encrypts())
     }
@@ -180,17 +146,17 @@ impl Protection {
     // RFC 1962 §2.1 MUST (mru): what goes out is no longer than the peer takes.
     /// How long the information of a packet may be, where the peer takes so much.
     fn room(&self, mru: usize) -> usize {
-        let room = match &self.ecp {
+        let room = match self.ecp() {
             Some(ecp) if ecp.encrypts() => EcpEncryptor::room(mru),
             _ => mru,
         };
-        room.saturating_sub(self.ccp.as_deref().map_or(0, Ccp::overhead))
+        room.saturating_sub(self.ccp().map_or(0, Ccp::overhead))
     }
 
     /// Encrypts a packet that is about to be sent by ECP; `packet` is the information of `protocol`. The
     /// answer is the protocol that it has now.
     pub(super) fn encrypt(&mut self, protocol: PppProtocol, packet: &mut PacketBuf) -> PppProtocol {
-        let ecp = self.ecp.as_deref_mut();
+        let ecp = self.controls.first.as_deref_mut();
         if ecp.is_some_and(|ecp| ecp.encrypt(protocol, packet)) {
             PppProtocol::ENCRYPTED
         } else {
@@ -202,7 +168,7 @@ impl Protection {
     /// `protocol`. The answer is the protocol that it has now.
     pub(super) fn protect(&mut self, protocol: PppProtocol, packet: &mut PacketBuf) -> PppProtocol {
         // RFC 1968 §2.2 MUST (order): what is compressed and encrypted is compressed first.
-        let ccp = self.ccp.as_deref_mut();
+        let ccp = self.controls.second.as_deref_mut();
         let protocol = if ccp.is_some_and(|ccp| ccp.compress(protocol, packet)) {
             PppProtocol::COMPRESSED
         } else {
@@ -214,13 +180,13 @@ impl Protection {
 
 impl Link {
     /// CCP, to look at; `None` where it is not configured.
-    pub fn ccp(&self) -> Option<&Ccp> {
-        self.protection.ccp.as_deref()
+    pub const fn ccp(&self) -> Option<&Ccp> {
+        self.protection.ccp()
     }
 
     /// ECP, to look at; `None` where it is not configured.
-    pub fn ecp(&self) -> Option<&Ecp> {
-        self.protection.ecp.as_deref()
+    pub const fn ecp(&self) -> Option<&Ecp> {
+        self.protection.ecp()
     }
 
     /// Configures CCP anew, for its next negotiation: what is required can depend on the peer's name.
@@ -231,7 +197,7 @@ impl Link {
     /// [`LinkConfigError`], which names the field; nothing has changed.
     pub fn set_ccp_config(&mut self, config: CcpConfig) -> Result<bool, LinkConfigError> {
         LinkConfigError::check_part("ccp", config.problem())?;
-        let ccp = self.protection.ccp.as_deref_mut();
+        let ccp = self.protection.controls.second.as_deref_mut();
         Ok(ccp.map(|ccp| ccp.set_config(config)).is_some())
     }
 
@@ -242,32 +208,34 @@ impl Link {
     /// [`LinkConfigError`], which names the field; nothing has changed.
     pub fn set_ecp_config(&mut self, config: EcpConfig) -> Result<bool, LinkConfigError> {
         LinkConfigError::check_part("ecp", config.problem())?;
-        let ecp = self.protection.ecp.as_deref_mut();
+        let ecp = self.protection.controls.first.as_deref_mut();
         Ok(ecp.map(|ecp| ecp.set_config(config)).is_some())
     }
 
-    /// How long a network packet may be, in octets: what the peer takes, less what encryption adds.
+    /// How long a network packet may be, in octets: what the peer and the path to it take, less what encryption adds.
     pub fn mtu(&self) -> usize {
-        self.protection.room(usize::from(self.lcp().peers().mru))
+        self.protection.room(usize::from(self.reach()))
     }
 
     /// The network phase: what packets go through is agreed on first, where it is required.
     pub(super) fn begin_protection(&mut self, now: Instant) {
-        let mru = usize::from(self.lcp().peers().mru);
+        let mru = usize::from(self.reach());
         self.protection.begin(now, mru);
         self.release(now);
     }
 
+    /// How long the information of a control packet may be: those are encrypted by ECP too.
+    pub(super) fn control_room(&self) -> usize {
+        let reach = usize::from(self.reach());
+        self.protection
+            .ecp()
+            .map_or(reach, |_| EcpEncryptor::room(reach))
+    }
+
     /// Lets begin what waits for encryption, when what is required is there.
     fn release(&mut self, now: Instant) {
-        let mru = usize::from(self.lcp().peers().mru);
+        let mru = self.control_room();
         let our_mru = usize::from(self.lcp().ours().mru);
-        // Control packets are encrypted by ECP too.
-        let mru = self
-            .protection
-            .ecp
-            .as_ref()
-            .map_or(mru, |_| EcpEncryptor::room(mru));
         if self.protection.holds_ccp && self.protection.is_ecp_ready() {
             self.protection
                 .begin_ccp(now, mru, our_mru, self.keys.as_ref());
@@ -287,13 +255,9 @@ impl Link {
         information: &[u8],
         data: &mut PacketBuf,
     ) -> Result<Option<PppProtocol>, LinkDiscard> {
-        match (protocol, &mut self.protection.ecp) {
-            (PppProtocol::ECP, Some(ecp)) => {
-                let result = ecp.handle_packet(now, information);
-                result.map_err(|discard| LinkDiscard::Ncp(protocol, discard))?;
-                self.advance(now);
-                Ok(None)
-            }
+        let controls = &mut self.protection.controls;
+        match (protocol, &mut controls.first) {
+            (PppProtocol::ECP, Some(_)) => self.receive_protection(now, protocol, information),
             (PppProtocol::ENCRYPTED, Some(ecp)) => {
                 let mut decrypted = core::mem::take(&mut self.protection.decrypted);
                 let result = match ecp.decrypt(information, &mut decrypted) {
@@ -322,13 +286,9 @@ impl Link {
         information: &[u8],
         data: &mut PacketBuf,
     ) -> Result<Option<PppProtocol>, LinkDiscard> {
-        match (protocol, &mut self.protection.ccp) {
-            (PppProtocol::CCP, Some(ccp)) => {
-                let result = ccp.handle_packet(now, information);
-                result.map_err(|discard| LinkDiscard::Ncp(protocol, discard))?;
-                self.advance(now);
-                Ok(None)
-            }
+        let controls = &mut self.protection.controls;
+        match (protocol, &mut controls.second) {
+            (PppProtocol::CCP, Some(_)) => self.receive_protection(now, protocol, information),
             (PppProtocol::COMPRESSED, Some(ccp)) => {
                 let mut uncompressed = core::mem::take(&mut self.protection.uncompressed);
                 let result = match ccp.decompress(now, information, &mut uncompressed) {
@@ -348,6 +308,21 @@ impl Link {
             }
             (_, None) => self.receive_plain(now, protocol, information, data),
         }
+    }
+
+    /// A packet of ECP or CCP.
+    fn receive_protection(
+        &mut self,
+        now: Instant,
+        protocol: PppProtocol,
+        information: &[u8],
+    ) -> Result<Option<PppProtocol>, LinkDiscard> {
+        let controls = &mut self.protection.controls;
+        if let Some(result) = controls.handle_packet(now, protocol, information) {
+            result.map_err(|discard| LinkDiscard::Ncp(protocol, discard))?;
+            self.advance(now);
+        }
+        Ok(None)
     }
 
     /// What came out of a packet of `outer`; `None` when nothing did.
@@ -403,18 +378,16 @@ impl Link {
 
     /// Takes in what CCP and ECP tell; false when they tell nothing more.
     pub(super) fn settle_protection(&mut self, now: Instant) -> bool {
-        if let Some(event) = self.protection.ecp.as_deref_mut().and_then(Ecp::poll_event) {
-            self.on_ecp(now, event);
-        } else if let Some(event) = self.protection.ccp.as_deref_mut().and_then(Ccp::poll_event) {
-            self.on_ccp(now, event);
-        } else {
-            return false;
+        match self.protection.controls.poll_event() {
+            Some((PppProtocol::ECP, event)) => self.on_ecp(now, event),
+            Some((_, event)) => self.on_ccp(now, event),
+            None => return false,
         }
         true
     }
 
     fn on_ccp(&mut self, now: Instant, event: LayerEvent) {
-        let Some(ccp) = &self.protection.ccp else {
+        let Some(ccp) = self.protection.ccp() else {
             return;
         };
         match event {
@@ -440,7 +413,7 @@ impl Link {
     }
 
     fn on_ecp(&mut self, now: Instant, event: LayerEvent) {
-        let Some(ecp) = &self.protection.ecp else {
+        let Some(ecp) = self.protection.ecp() else {
             return;
         };
         match event {
@@ -466,9 +439,8 @@ impl Link {
     fn release_or_end(&mut self, now: Instant) {
         let protection = &self.protection;
         let is_settled = |ccp: &Ccp| ccp.is_open() && !ccp.is_encrypting();
-        let lacks_ecp =
-            protection.ecp.as_deref().is_some_and(Ecp::is_open) && !protection.is_ecp_ready();
-        let lacks_ccp = protection.ccp.as_deref().is_some_and(is_settled) && !protection.is_ready();
+        let lacks_ecp = protection.ecp().is_some_and(Ecp::is_open) && !protection.is_ecp_ready();
+        let lacks_ccp = protection.ccp().is_some_and(is_settled) && !protection.is_ready();
         if lacks_ecp || lacks_ccp {
             self.end_unprotected(now);
         } else {
@@ -483,7 +455,7 @@ impl Link {
         }
         if can_return {
             self.protection.holds_networks = true;
-            self.networks.end(now);
+            self.networks.controls.lower_down(now);
         } else {
             self.end_unprotected(now);
         }
