@@ -426,12 +426,26 @@ fn packets_without_the_header_are_taken_too() {
         assert_eq!(data.as_slice(), b"plain");
     }
     // What would be of one link only is rejected on that link.
-    pair.ends[1]
-        .handle_input(pair.now, 1, &[0x80, 0xfb, 1, 1, 0, 4])
-        .unwrap();
-    pair.settle();
-    assert_eq!(pair.line[0].1, 1);
-    assert_eq!(pair.line[0].2[..3], [0xc0, 0x21, 8]);
+    // RFC 1962 §2 MAY (individual): compression of a link by itself, and
+    // RFC 1968 §2 MAY (individual): encryption, are not offered.
+    for protocol in [
+        PppProtocol::LINK_CCP,
+        PppProtocol::LINK_COMPRESSED,
+        PppProtocol::LINK_ECP,
+        PppProtocol::LINK_ENCRYPTED,
+    ] {
+        let [high, low] = protocol.0.to_be_bytes();
+        pair.line.clear();
+        pair.ends[1]
+            .handle_input(pair.now, 1, &[high, low, 1, 1, 0, 4])
+            .unwrap();
+        pair.settle();
+        let (from, link, answer) = &pair.line[0];
+        assert_eq!((*from, *link), (1, 1));
+        assert_eq!(answer[..3], [0xc0, 0x21, 8]);
+        assert_eq!(answer[6..], [high, low, 1, 1, 0, 4]);
+        assert!(pair.is_open() && pair.send(0, b"still there"));
+    }
     let missing = pair.ends[1].handle_input(pair.now, 7, b"\x21plain");
     assert_eq!(missing, Err(BundleDiscard::NoLink(7)));
     assert!(pair.ends[1].handle_input(pair.now, 0, &[]).is_err());

@@ -398,7 +398,8 @@ impl Bundle {
                 core.reassembler
                     .handle_input(now, slot, parsed.information())?;
             }
-            // What is of one link only: nothing of it is spoken here.
+            // RFC 1962 §2 MAY (individual): what is of one link only is not spoken.
+            // RFC 1968 §2 MAY (individual): the same.
             PppProtocol::LINK_COMPRESSED
             | PppProtocol::LINK_ENCRYPTED
             | PppProtocol::LINK_CCP

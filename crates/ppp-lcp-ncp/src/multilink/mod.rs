@@ -5,6 +5,9 @@
 //! the links: those whose peer has the same name and the same endpoint discriminator
 //! (RFC 1990 §5.1.3).
 //!
+//! Compression and encryption are the bundle's. Those of a single link (RFC 1962 §2, RFC 1968 §2), which
+//! have protocol numbers of their own, are not offered; on a link they are answered by a Protocol-Reject.
+//!
 //! ```text
 //!  0                                    4
 //! +---+---+-------------+---------------+----------
