@@ -17,6 +17,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 mod bird;
 mod capture;
+mod chromium;
 mod frr;
 mod l2tpns;
 mod matrix;
@@ -28,6 +29,7 @@ mod usage;
 
 pub use bird::Bird;
 pub use capture::Capture;
+pub use chromium::Chromium;
 pub use frr::Frr;
 pub use l2tpns::L2tpns;
 pub use matrix::Matrix;
