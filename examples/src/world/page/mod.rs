@@ -22,7 +22,16 @@ const TEMPLATE: &str = include_str!("page.html");
 /// Its style.
 const STYLE: &str = include_str!("page.css");
 /// Its script: one module, in parts.
-const SCRIPT: &str = include_str!("page.js");
+const SCRIPT: &str = concat!(
+    include_str!("script/dom.js"),
+    include_str!("script/scenario.js"),
+    include_str!("script/topology.js"),
+    include_str!("script/ladder.js"),
+    include_str!("script/message.js"),
+    include_str!("script/timelines.js"),
+    include_str!("script/tables.js"),
+    include_str!("script/main.js"),
+);
 
 /// Writes the page of a report.
 ///
