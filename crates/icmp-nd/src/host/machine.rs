@@ -276,9 +276,12 @@ impl Host {
         .min()
     }
 
-    /// Puts the next frame to send into `out`, which is empty, and says where it goes. The buffer in
+    /// Puts the next frame to send into `out`, in place of what it held, and says where it goes. The buffer in
     /// `out` may be exchanged for another, so that nothing is copied.
     pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<MacAddr> {
+        if !out.is_empty() {
+            out.reset(PacketBuf::DEFAULT_HEADROOM);
+        }
         let link_destination = self.next_frame(out)?;
         self.stats.frames_sent += 1;
         Some(link_destination)

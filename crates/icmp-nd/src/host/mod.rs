@@ -32,7 +32,6 @@
 //!     host.handle_timeout(now);
 //!     while host.poll_transmit(&mut out).is_some() {
 //!         // device.send(out.as_slice());
-//!         out.reset(PacketBuf::DEFAULT_HEADROOM);
 //!     }
 //!     while let Some(received) = host.poll_receive(&mut packet) {
 //!         // A whole packet; `received` says what is in it.

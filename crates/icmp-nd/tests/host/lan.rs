@@ -236,3 +236,29 @@ fn the_same_seed_gives_the_same_octets() {
         network.trace().to_owned()
     });
 }
+
+#[test]
+fn what_is_sent_takes_the_place_of_what_the_buffer_held() {
+    let frames = |used: &[u8]| {
+        let mut host = HostNode::new(HostConfig::new(mac(1)), 7).host;
+        host.start(Instant::ZERO);
+        host.add_ipv4_address(Instant::ZERO, ipv4(1), 24).unwrap();
+        let mut frames = Vec::new();
+        let mut out = PacketBuf::from(used);
+        for _ in 0..20 {
+            while host.poll_transmit(&mut out).is_some() {
+                frames.push(out.as_slice().to_vec());
+            }
+            let Some(due) = host.poll_timeout() else {
+                break;
+            };
+            host.handle_timeout(due);
+        }
+        frames
+    };
+    let clean = frames(&[]);
+    assert!(clean.len() > 3, "{}", clean.len());
+    assert_eq!(frames(b"the frame before"), clean);
+    // None grows by the one before it.
+    assert!(clean.iter().all(|frame| frame.len() < 150), "{clean:?}");
+}

@@ -157,9 +157,13 @@ impl<F: Family> Engine<F> {
         self.run_timers();
     }
 
-    /// Appends the payload of the next UDP datagram to `out`, which is empty, and says where it
-    /// goes.
+    /// Writes the payload of the next UDP datagram into `out`, in place of what it held, and says where
+    /// it goes. An empty buffer keeps its headroom, for the headers in front; one that is used again gets
+    /// [`PacketBuf::DEFAULT_HEADROOM`].
     pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Transmit<F>> {
+        if !out.is_empty() {
+            out.reset(PacketBuf::DEFAULT_HEADROOM);
+        }
         self.transmit(out)
     }
 

@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use packet_buffer::Instant;
 use packet_buffer::wire::Ipv4Prefix;
+use packet_buffer::{Instant, PacketBuf};
 use rip::Ipv4;
 use rip::config::*;
 use rip::engine::*;
@@ -1362,4 +1362,32 @@ mod several_paths {
             .unwrap();
         assert_eq!(bench.metric(NET), Some(9));
     }
+}
+
+#[test]
+fn what_is_sent_takes_the_place_of_what_the_buffer_held() {
+    let messages = |used: &[u8]| {
+        let random = Box::new(testkit::SeededRandom::new(7));
+        let mut engine = Engine::<Ipv4>::new(config(), random).unwrap();
+        for (id, address) in [(ONE, "10.0.1.1/24"), (TWO, "10.0.2.1/24")] {
+            let link = InterfaceConfig::new(vec![v4(address)]);
+            engine
+                .add_interface(Instant::from_secs(1), id, link)
+                .unwrap();
+        }
+        let mut out = PacketBuf::from(used);
+        let mut messages = Vec::new();
+        for _ in 0..20 {
+            while engine.poll_transmit(&mut out).is_some() {
+                messages.push(out.as_slice().to_vec());
+            }
+            engine.handle_timeout(engine.poll_timeout().unwrap());
+        }
+        messages
+    };
+    let clean = messages(&[]);
+    assert!(clean.len() > 4, "{}", clean.len());
+    assert_eq!(messages(b"the message before"), clean);
+    // Requests, then responses of the one network that is not the link's own.
+    assert!(clean.iter().all(|message| message.len() <= 24), "{clean:?}");
 }
