@@ -2,7 +2,7 @@
 
 use crate::index::Code;
 use crate::key::Direction;
-use crate::wheel::Wheel;
+use crate::wheel::{Armed, Wheel};
 use packet_buffer::Instant;
 
 /// Names a flow for as long as it lives, and nothing after that.
@@ -121,14 +121,16 @@ impl<K, V> FlowMut<'_, K, V> {
 
     /// Changes when it expires; [`Instant::MAX`] for never.
     ///
-    /// To put the deadline off, as each packet does, is a single store. To bring it forward costs a
-    /// few cache lines more. A deadline that has passed already ends the flow: it is no longer
+    /// To put the deadline off, as each packet does, is a single store. So is to bring it forward, as
+    /// long as the flow is looked at in time anyway: once, a flow whose deadline goes back and forth
+    /// costs a few cache lines more. A deadline that has passed already ends the flow: it is no longer
     /// found, and comes out of [`poll_expired`](crate::FlowTable::poll_expired) within a second.
     #[inline]
     pub fn set_deadline(&mut self, deadline: Instant) {
         let before = core::mem::replace(&mut self.entry.deadline, deadline);
         if deadline < before {
-            self.wheel.move_forward(self.slot, deadline);
+            self.wheel
+                .move_forward(self.slot, &mut self.entry.armed, deadline);
         }
     }
 
@@ -187,6 +189,8 @@ pub(crate) struct Entry<K, V> {
     pub(crate) generation: u32,
     pub(crate) class: u8,
     pub(crate) mark: Mark,
+    /// Where the wheel has the slot.
+    pub(crate) armed: Armed,
     pub(crate) value: V,
 }
 

@@ -160,8 +160,9 @@ impl<K: FlowKey, V, S: FlowHash> FlowTable<K, V, S> {
     ) -> Option<(Direction, FlowMut<'_, K, V>)> {
         if let Some(hint) = hint {
             let code = Code::new(hint.id.slot, hint.direction);
-            if self.has_key(code, key) {
-                let now = self.wheel.advance(now);
+            let now = self.wheel.advance(now);
+            let entry = self.slots.get(hint.id.slot).and_then(Slot::used);
+            if entry.is_some_and(|entry| entry.key(code) == key && entry.is_live(now)) {
                 return self.hit(now, code);
             }
         }
@@ -270,6 +271,7 @@ impl<K: FlowKey, V, S: FlowHash> FlowTable<K, V, S> {
             }
         };
         self.wheel.skip_if_empty();
+        let armed = self.wheel.arm(slot, flow.deadline);
         let mut generation = 1;
         if let Some(content) = self.slots.get_mut(slot) {
             if let Slot::Free(next) = *content {
@@ -281,10 +283,10 @@ impl<K: FlowKey, V, S: FlowHash> FlowTable<K, V, S> {
                 generation,
                 class: flow.class,
                 mark: Mark::Used,
+                armed,
                 value: flow.value,
             });
         }
-        self.wheel.arm(slot, flow.deadline);
         self.len += 1;
         let evicted = victim.and_then(|victim| self.take_out(victim));
         self.stats.inserted = self.stats.inserted.wrapping_add(1);

@@ -24,6 +24,14 @@ const FREE: u32 = 1024;
 /// The list of slots whose flow expired and waits to be handed out.
 const EXPIRED: u32 = 1025;
 
+/// The list that a slot was put into when it was armed; none for a deadline that never comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Armed(u16);
+
+impl Armed {
+    const NEVER: Self = Self(u16::MAX);
+}
+
 pub(crate) struct Wheel {
     lists: Lists,
     /// One bit per list of the two levels: not empty.
@@ -112,10 +120,10 @@ impl Wheel {
     }
 
     /// Puts an unlinked slot where it comes up by `deadline`, or into no list when that is
-    /// [`Instant::MAX`].
-    pub(crate) fn arm(&mut self, slot: u32, deadline: Instant) {
+    /// [`Instant::MAX`]. Says where.
+    pub(crate) fn arm(&mut self, slot: u32, deadline: Instant) -> Armed {
         if deadline == Instant::MAX {
-            return;
+            return Armed::NEVER;
         }
         let due = due(deadline).max(self.latest.as_secs() + 1);
         let list = self.list_for(due);
@@ -124,13 +132,37 @@ impl Wheel {
             *word |= 1 << (list % 64);
             self.words |= 1 << (list / 64);
         }
+        // Below 1024.
+        u16::try_from(list).map_or(Armed::NEVER, Armed)
     }
 
-    /// Arms `slot`, which may be armed already, for an earlier deadline.
+    /// Arms `slot`, which is armed as `armed` says, for an earlier deadline, unless it comes up by
+    /// then anyway.
     #[cold]
-    pub(crate) fn move_forward(&mut self, slot: u32, deadline: Instant) {
+    pub(crate) fn move_forward(&mut self, slot: u32, armed: &mut Armed, deadline: Instant) {
+        let wanted = due(deadline).max(self.latest.as_secs() + 1);
+        if self.comes_up(*armed).is_some_and(|second| second <= wanted) {
+            return;
+        }
         self.unlink(slot);
-        self.arm(slot, deadline);
+        *armed = self.arm(slot, deadline);
+    }
+
+    /// The second at which the slots of a list come up.
+    fn comes_up(&self, armed: Armed) -> Option<u64> {
+        let list = u64::from(armed.0);
+        // A list stands for the next time that its number comes after what was swept.
+        let next = |after: u64, number: u64| {
+            let first = after + 1;
+            first + (number + LEVEL - first % LEVEL) % LEVEL
+        };
+        if list < LEVEL {
+            Some(next(self.swept, list))
+        } else if armed == Armed::NEVER {
+            None
+        } else {
+            Some(next(self.swept / LEVEL, list - LEVEL) * LEVEL)
+        }
     }
 
     /// Takes `slot` out of the list that it is in, if any.
@@ -310,5 +342,35 @@ mod tests {
         wheel.arm(0, Instant::from_micros(u64::MAX - 1));
         assert!(wheel.next_due().is_some());
         assert_eq!(run(&mut wheel, Instant::MAX.as_secs() - 1), [0]);
+    }
+
+    #[test]
+    fn a_deadline_that_goes_back_and_forth_moves_the_slot_only_forward() {
+        for start in [0, 300, 511, 512, 123_456] {
+            for ahead in [2u64, 300, 512, 513, 7_440, 300_000] {
+                let mut wheel = wheel(2);
+                assert_eq!(run(&mut wheel, start), []);
+                let at = |ahead| Instant::from_secs(start + ahead);
+                let mut armed = wheel.arm(0, at(ahead));
+                let second = wheel.comes_up(armed).unwrap();
+                assert_eq!(wheel.next_due(), Some(Instant::from_secs(second)));
+                // Put off and back again, it is looked at in time.
+                let before = armed;
+                wheel.move_forward(0, &mut armed, at(ahead + 50_000));
+                wheel.move_forward(0, &mut armed, at(ahead));
+                assert_eq!(armed, before);
+                // It comes up by an earlier deadline.
+                wheel.move_forward(0, &mut armed, at(ahead - 1));
+                let second = wheel.comes_up(armed).unwrap();
+                assert!(second < start + ahead);
+                assert_eq!(run(&mut wheel, second - 1), []);
+                assert_eq!(run(&mut wheel, second), [0]);
+                let mut armed = wheel.arm(1, Instant::MAX);
+                assert_eq!(wheel.comes_up(armed), None);
+                let soon = Instant::from_secs(wheel.swept + 9);
+                wheel.move_forward(1, &mut armed, soon);
+                assert_eq!(wheel.next_due(), Some(soon));
+            }
+        }
     }
 }

@@ -358,3 +358,36 @@ fn a_configuration_that_cannot_be_is_refused_by_field() {
     assert!(make(Config::new(1)).is_none());
     assert_eq!(Table::octets_for(usize::MAX), usize::MAX);
 }
+
+#[test]
+fn a_hint_that_does_not_fit_changes_nothing() {
+    let mut table = table(4, WhenFull::Refuse);
+    let (one, other) = (key(1, 100), key(2, 100));
+    table.insert(START, flow(one, "one")).unwrap();
+    table.insert(START, flow(other, "other")).unwrap();
+    let of_one = table.find(START, &one);
+    let of_other = table.find(START, &other);
+    for hint in [None, of_one, of_other, table.find(START, &one.reversed())] {
+        let (direction, found) = table.lookup_hinted(START, &one, hint).unwrap();
+        assert_eq!((*found.value(), direction), ("one", Direction::Original));
+        assert!(table.lookup_hinted(START, &key(3, 100), hint).is_none());
+    }
+    // Its flow is gone, and then another one is in the place, and then one with the same key.
+    table.remove(of_one.unwrap().id).unwrap();
+    assert!(table.lookup_hinted(START, &one, of_one).is_none());
+    table.insert(START, flow(key(4, 100), "four")).unwrap();
+    assert!(table.lookup_hinted(START, &one, of_one).is_none());
+    table.insert(START, flow(one, "again")).unwrap();
+    let (_, found) = table.lookup_hinted(START, &one, of_one).unwrap();
+    assert_eq!(*found.value(), "again");
+    // Its flow has expired, and another one has its key.
+    let before = table.find(START, &one);
+    let new = NewFlow {
+        deadline: LATER + Duration::from_secs(100),
+        ..flow(one, "later")
+    };
+    assert!(table.lookup_hinted(LATER, &one, before).is_none());
+    table.insert(LATER, new).unwrap();
+    let (_, found) = table.lookup_hinted(LATER, &one, before).unwrap();
+    assert_eq!(*found.value(), "later");
+}

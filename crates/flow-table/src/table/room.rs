@@ -199,11 +199,10 @@ impl<K: FlowKey, V, S: FlowHash> FlowTable<K, V, S> {
             prefetch(content);
         }
         self.stats.visited = self.stats.visited.wrapping_add(1);
-        match self.slots.get(slot).and_then(Slot::used) {
+        match self.slots.get_mut(slot).and_then(Slot::used_mut) {
             Some(entry) if entry.is_live(now) => {
-                let deadline = entry.deadline;
                 self.wheel.unlink(slot);
-                self.wheel.arm(slot, deadline);
+                entry.armed = self.wheel.arm(slot, entry.deadline);
             }
             _ => self.expire(slot),
         }
