@@ -28,6 +28,8 @@ use crate::verdict::{Stats, bump};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
+use core::hint::black_box;
+use core::iter::from_fn;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use flow_table::{FlowHash, FlowTable, Ipv4FlowKey, NhHash};
@@ -75,6 +77,9 @@ pub struct Nat {
     last_alarm: BTreeMap<Alarm, Instant>,
     stats: Stats,
 }
+
+/// How many sessions that have run out are released together.
+const AT_ONCE: usize = 16;
 
 /// Events of which there is one a second at the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -200,8 +205,28 @@ impl Nat {
     fn sweep(&mut self, now: Instant) {
         if self.sessions.poll_timeout().is_some_and(|due| due <= now) {
             self.sessions.handle_timeout(now);
-            while let Some(flow) = self.sessions.poll_expired() {
-                self.release(now, &flow);
+            let mut expired = [const { None }; AT_ONCE];
+            loop {
+                let mut count = 0;
+                for (place, flow) in expired
+                    .iter_mut()
+                    .zip(from_fn(|| self.sessions.poll_expired()))
+                {
+                    *place = Some(flow);
+                    count += 1;
+                }
+                // What they hold lies all over the memory: reading all of it before any is released
+                // makes these accesses overlap.
+                let flows = || expired.iter().take(count).flatten();
+                black_box(flows().fold(0, |sum: u32, flow| {
+                    sum ^ self.mappings.touch(&flow.reply, &flow.original)
+                }));
+                for flow in flows() {
+                    self.release(now, flow);
+                }
+                if count < AT_ONCE {
+                    return;
+                }
             }
         }
     }

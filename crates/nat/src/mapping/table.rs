@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use core::ops::RangeInclusive;
 use core::time::Duration;
-use flow_table::{FlowHash, NhHash};
+use flow_table::{FlowHash, Ipv4FlowKey, NhHash};
+use packet_buffer::wire::IpProtocol;
 use packet_buffer::{Instant, RandomSource};
 
 /// No mapping follows.
@@ -312,6 +313,19 @@ impl MappingTable {
         if let Some(index) = self.index_of(outside.address) {
             self.update(join(index, outside.port), protocol, Slot::keep);
         }
+    }
+
+    /// Reads what the release of a session with these keys will read, so that it is in the cache.
+    pub(crate) fn touch(&self, reply: &Ipv4FlowKey, original: &Ipv4FlowKey) -> u32 {
+        let Some(protocol) = PortKind::of(IpProtocol(reply.protocol())) else {
+            return 0;
+        };
+        let head = self.heads.get(protocol.index()).and_then(|heads| {
+            let inside = Endpoint::source_of(original);
+            heads.get(self.bucket(inside, protocol)).copied()
+        });
+        let slot = self.by_outside(protocol, Endpoint::destination_of(reply));
+        head.unwrap_or(NONE) ^ slot.map_or(0, |slot| slot.next())
     }
 
     /// Makes a mapping stay without sessions, or not any more; then it goes when it has none.
