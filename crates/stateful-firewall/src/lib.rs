@@ -110,7 +110,8 @@
 //!
 //! With address translation beside it, rules are written for the addresses that the firewall is handed: a
 //! router that asks the firewall before the translator on the way out, and after it on the way in,
-//! has inside addresses in its rules.
+//! has inside addresses in its rules. A gateway that keeps both in one entry of a table of its own puts an [`Admission`]
+//! into it.
 //!
 //! # Specifications
 //!
