@@ -12,6 +12,7 @@
 //! | [`live_host`] | a dual-stack host for a live link, with UDP echo and pings of its own |
 //! | [`lab`] | network namespaces and tools of Linux, for the interop tests |
 //! | [`nat_router`] | a live router that translates addresses |
+//! | [`one_entry`] | a gateway that keeps translation and firewall in one entry of one table |
 //! | [`pppd`] | a live end of a PPP link |
 //! | [`packet_oracle`] | the gateway behind a line protocol, and recorded packets held against it |
 //! | [`probe_net`] | sockets for `ping` and `traceroute`, and a simulated path |
@@ -30,6 +31,7 @@ pub mod gateway;
 pub mod lab;
 pub mod live_host;
 pub mod nat_router;
+pub mod one_entry;
 pub mod packet_oracle;
 pub mod pppd;
 pub mod probe_net;
