@@ -2,8 +2,8 @@
 
 use super::ethernet::PppoeFile;
 use super::file::{
-    Accm, CcpFile, Ipv4File, Ipv6File, LcpFile, Method, MppeFile, MppeKeys, MultilinkFile,
-    NegotiationFile, NotAsked, PppFile,
+    Accm, CcpFile, EcpFile, Ipv4File, Ipv6File, KeyText, LcpFile, Method, MppeFile, MppeKeys,
+    MultilinkFile, NegotiationFile, NotAsked, PppFile,
 };
 use super::line::LineSpec;
 use alloc::collections::BTreeMap;
@@ -15,6 +15,7 @@ use ppp_lcp_ncp::auth::{AuthenticatorConfig, Secret, SupplicantConfig};
 use ppp_lcp_ncp::automaton::EndpointConfig;
 use ppp_lcp_ncp::ccp::mppe::{MppeMode, MppeStrength};
 use ppp_lcp_ncp::ccp::{CcpConfig, MppeConfig};
+use ppp_lcp_ncp::ecp::EcpConfig;
 use ppp_lcp_ncp::lcp::{
     AuthMethod, EndpointDiscriminator, FcsAlternatives, LcpConfig, Limits, MultilinkConfig,
 };
@@ -126,6 +127,17 @@ impl Settings {
         lcp.multilink = file.multilink.as_ref().map(multilink).transpose()?;
         lcp.require_auth = file.auth.require.into_iter().map(method).collect();
         lcp.allow_auth = file.auth.allow.into_iter().map(method).collect();
+        if file.link.on_demand {
+            // The kernel sends where it has an address, and before there is a link.
+            ensure!(
+                file.ipv4.enabled && file.ipv4.address.is_some(),
+                "link.on-demand: ipv4.address is needed"
+            );
+            ensure!(
+                lcp.multilink.is_none(),
+                "link.on-demand: not with multilink"
+            );
+        }
         let defaults = LinkConfig::default();
         let link = LinkConfig {
             lcp,
@@ -141,12 +153,15 @@ impl Settings {
             ipcp: ipcp(&file.ipv4)?,
             ipv6cp: ipv6cp(&file.ipv6),
             ccp: ccp(&file.ccp)?,
+            ecp: file.ecp.as_ref().map(ecp),
             ncp: endpoint,
             echo_interval: file.link.echo_interval.map(Duration::from),
             echo_failures: file.link.echo_failures.unwrap_or(defaults.echo_failures),
             idle_timeout: file.link.idle_timeout.map(Duration::from),
             close_when_poor: file.link.close_when_poor,
             session_timeout: file.link.session_timeout.map(Duration::from),
+            on_demand: file.link.on_demand,
+            holdoff: file.link.holdoff.map_or(defaults.holdoff, Duration::from),
             ..defaults
         };
         Ok(Self {
@@ -257,6 +272,15 @@ fn ccp(file: &CcpFile) -> Result<Option<CcpConfig>> {
     Ok((config != CcpConfig::default()).then_some(config))
 }
 
+fn ecp(file: &EcpFile) -> EcpConfig {
+    let key = |key: &Option<KeyText>| key.as_ref().map(|key| key.0.clone());
+    EcpConfig {
+        required: file.required,
+        triple_dese_key: key(&file.triple_dese_key),
+        dese_key: key(&file.dese_key),
+    }
+}
+
 fn mppe(file: &MppeFile) -> Result<MppeConfig> {
     let strength = |bits: &u8| {
         Ok(match bits {
@@ -350,6 +374,34 @@ mod tests {
         let twice = "[[secret]]\nname='a'\nsecret='1'\n[[secret]]\nname='a'\nsecret='2'";
         assert!(error(twice, &[]).contains("more than once"));
         assert!(error("ipv4.dns=['1.1.1.1','2.2.2.2','3.3.3.3']", &[]).contains("two"));
+    }
+
+    #[test]
+    fn encryption_has_keys_in_hexadecimal_that_are_never_printed() {
+        let file = "[ecp]\nrequired = false\ndese-key = '0123456789abcDEF'";
+        let settings = Settings::parse(file, &[]).unwrap();
+        let ecp = settings.link.ecp.as_ref().unwrap();
+        let key = ecp.dese_key.as_ref().unwrap();
+        assert_eq!(
+            key.expose(),
+            [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef]
+        );
+        assert!(!ecp.required && ecp.triple_dese_key.is_none());
+        assert!(!format!("{settings:?}").contains("137"));
+        for wrong in ["0", "0g", "+1", "0123456789abcde", "\u{e9}"] {
+            let error = error(&format!("ecp.dese-key = '{wrong}'"), &[]);
+            assert!(error.contains("hexadecimal"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_dialled_on_demand_has_an_address() {
+        let file = "[link]\non-demand = true\nholdoff = 7\n[ipv4]\naddress = '192.0.2.1'";
+        let link = Settings::parse(file, &[]).unwrap().link;
+        assert!(link.on_demand);
+        assert_eq!(link.holdoff, Duration::from_secs(7));
+        assert!(error("link.on-demand = true", &[]).contains("ipv4.address"));
+        assert!(error(&format!("{file}\n[multilink]"), &[]).contains("multilink"));
     }
 
     #[test]

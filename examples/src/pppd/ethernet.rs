@@ -37,6 +37,8 @@ pub struct PppoeFile {
     pub ac_name: Option<String>,
     /// Octets of payload beyond 1492 that we can take (RFC 4638).
     pub max_payload: Option<u16>,
+    /// Whether we find out if the path takes that much; it is found out unless this is false.
+    pub mru_test: Option<bool>,
 }
 
 /// Our end of a session, or of the search for one.

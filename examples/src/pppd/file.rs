@@ -5,7 +5,7 @@ use crate::rip_router::file::Seconds;
 use core::fmt;
 use core::net::Ipv4Addr;
 use ppp_lcp_ncp::auth::Secret;
-use serde::de::{Deserialize, Deserializer};
+use serde::de::{Deserialize, Deserializer, Error as _};
 
 /// The whole file.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -31,8 +31,10 @@ pub struct PppFile {
     pub auth: AuthFile,
     /// Names and what proves them.
     pub secret: Vec<SecretFile>,
-    /// Compression and encryption.
+    /// Compression, and encryption by MPPE.
     pub ccp: CcpFile,
+    /// Encryption by ECP.
+    pub ecp: Option<EcpFile>,
     /// IPv4.
     pub ipv4: Ipv4File,
     /// IPv6.
@@ -92,6 +94,10 @@ pub struct LinkFile {
     pub idle_timeout: Option<Seconds>,
     /// It ends after this in any case.
     pub session_timeout: Option<Seconds>,
+    /// Whether it opens only when there is something to send.
+    pub on_demand: bool,
+    /// How long it does not, after it has failed.
+    pub holdoff: Option<Seconds>,
     /// Whether it ends when too much is lost, by its quality reports.
     pub close_when_poor: bool,
 }
@@ -249,6 +255,53 @@ pub enum MppeKeys {
     Stateful,
     /// So too, and with each reset, as Linux has it.
     StatefulRekeyed,
+}
+
+/// `[ecp]`
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct EcpFile {
+    /// Whether nothing may go in clear.
+    pub required: bool,
+    /// The key of 3DESE.
+    pub triple_dese_key: Option<KeyText>,
+    /// The key of DESE-bis.
+    pub dese_key: Option<KeyText>,
+}
+
+impl Default for EcpFile {
+    fn default() -> Self {
+        Self {
+            required: true,
+            triple_dese_key: None,
+            dese_key: None,
+        }
+    }
+}
+
+/// A key in hexadecimal digits, which is never printed.
+pub struct KeyText(pub Secret);
+
+impl fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyText(..)")
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let octets = text.as_bytes().chunks(2).map(|pair| {
+            let pair = core::str::from_utf8(pair).ok();
+            // A number in Rust may have a sign, and one digit.
+            let pair = pair.filter(|pair| pair.len() == 2 && !pair.starts_with('+'));
+            pair.and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        });
+        let octets: Option<Vec<u8>> = octets.collect();
+        // The text is not quoted: it may be a key all the same.
+        let octets = octets.ok_or_else(|| D::Error::custom("two hexadecimal digits an octet"))?;
+        Ok(Self(Secret::new(octets)))
+    }
 }
 
 /// `[ipv4]`

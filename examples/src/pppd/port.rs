@@ -282,6 +282,20 @@ impl Port {
         }
     }
 
+    /// Has an IP packet wait for the link, which begins if it waits for packets.
+    ///
+    /// # Errors
+    ///
+    /// When it does not, or too many packets wait.
+    pub fn wait(
+        &mut self,
+        now: Instant,
+        packet: &PacketBuf,
+    ) -> core::result::Result<(), SendError> {
+        let packet = packet.as_slice();
+        self.link.send(now, protocol_of(packet), packet)
+    }
+
     /// Puts the frame of an IP packet into `out`; `packet` is used up.
     ///
     /// # Errors
@@ -293,11 +307,7 @@ impl Port {
         packet: &mut PacketBuf,
         out: &mut Outbox,
     ) -> core::result::Result<(), SendError> {
-        // The version is in the first four bits.
-        let protocol = match packet.as_slice().first().map(|octet| octet >> 4) {
-            Some(6) => PppProtocol::IPV6,
-            _ => PppProtocol::IPV4,
-        };
+        let protocol = protocol_of(packet.as_slice());
         self.link.encapsulate(now, protocol, packet)?;
         let framing = self.link.framing();
         self.put(now, &framing, packet, out);
@@ -351,6 +361,14 @@ impl Port {
                 event => return Some(event),
             }
         }
+    }
+}
+
+/// The version of IP is in the first four bits.
+fn protocol_of(packet: &[u8]) -> PppProtocol {
+    match packet.first().map(|octet| octet >> 4) {
+        Some(6) => PppProtocol::IPV6,
+        _ => PppProtocol::IPV4,
     }
 }
 

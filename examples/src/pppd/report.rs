@@ -49,6 +49,7 @@ pub fn event(event: &LinkEvent) -> Value {
             "send": send.map(|it| format!("{it:?}")),
         }),
         LinkEvent::EncryptionDown => json!({"event": "encryption-down"}),
+        LinkEvent::PathLimited { octets } => json!({"event": "path-limited", "octets": octets}),
         LinkEvent::LineWanted => json!({"event": "line-wanted"}),
         LinkEvent::Quality { is_poor } => json!({"event": "quality", "poor": is_poor}),
         LinkEvent::PeerIdentification(name) => {

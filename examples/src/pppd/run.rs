@@ -101,6 +101,9 @@ pub fn run(settings: Settings, telling: &Telling, stop: &Stop) -> Result<()> {
     }
     let spec = settings.lines.first();
     let spec = spec.context("there is no line: --line, or `line = ` in the file")?;
+    if settings.link.on_demand && matches!(spec, LineSpec::Ethernet(..)) {
+        bail!("link.on-demand: a session of PPPoE is there before there is something to send");
+    }
     let tun = settings.tun.as_deref().map(Tun::new).transpose()?;
     let teller = Teller::new(telling);
     let line = Line::open(spec)?;
@@ -114,7 +117,10 @@ pub fn run(settings: Settings, telling: &Telling, stop: &Stop) -> Result<()> {
         let mut pppoe = Pppoe::new(*role, interface, &settings.pppoe)?;
         let (session, max_payload) = pppoe.discover(&line, &teller.clock, stop)?;
         teller.tell(&session);
-        config.lcp.restrict_to_pppoe(max_payload);
+        config.restrict_to_pppoe(max_payload);
+        if settings.pppoe.mru_test == Some(false) {
+            config.mru_test = None;
+        }
         mtu = mtu.min(max_payload);
         Port::on_ethernet(pppoe, config, settings.secrets, random)?
     } else {
@@ -139,6 +145,8 @@ pub fn run(settings: Settings, telling: &Telling, stop: &Stop) -> Result<()> {
     live.teller
         .tell(&report::counters("stopped", &live.port, &live.traffic));
     match reason {
+        // Nobody had anything to send.
+        CloseReason::Closed if live.on_demand() => Ok(()),
         reason if !live.was_up => bail!("the link did not come up: {reason}"),
         CloseReason::Closed
         | CloseReason::PeerTerminated
@@ -170,6 +178,9 @@ impl Live {
         let now = self.teller.clock.now();
         self.port.link_mut().open(now);
         self.port.link_mut().lower_up(now);
+        if self.on_demand() {
+            self.await_packets()?;
+        }
         let mut farewell = None;
         loop {
             let now = self.teller.clock.now();
@@ -183,6 +194,15 @@ impl Live {
             self.port.poll_transmit(now, &mut self.waiting);
             self.flush(now)?;
             self.events(now)?;
+            if self.closed.is_some() && self.on_demand() && !stop.is_asked() {
+                // It waits for the next packet.
+                self.closed = None;
+            }
+            let is_dead = self.port.link().phase() == Phase::Dead;
+            if is_dead && self.closed.is_none() && stop.is_asked() && self.on_demand() {
+                // There is no link that could end.
+                return Ok(CloseReason::Closed);
+            }
             if let Some(reason) = &self.closed {
                 let end = *farewell.get_or_insert(now + FAREWELL);
                 if self.waiting.is_empty() || now >= end {
@@ -210,7 +230,25 @@ impl Live {
     }
 
     fn takes_packets(&self) -> bool {
-        self.port.link().phase() == Phase::Network && self.waiting.len() < MAX_WAITING
+        let link = self.port.link();
+        let begins = self.on_demand() && link.phase() == Phase::Dead;
+        (link.phase() == Phase::Network || begins) && self.waiting.len() < MAX_WAITING
+    }
+
+    const fn on_demand(&self) -> bool {
+        self.port.link().config().on_demand
+    }
+
+    /// The kernel is to have something to send before there is a link.
+    fn await_packets(&self) -> Result<()> {
+        let ipcp = self.port.link().config().ipcp.as_ref();
+        if let (Some(tun), Some(ipcp)) = (&self.tun, ipcp)
+            && let Some(ours) = ipcp.address
+        {
+            tun.up(self.mtu())?;
+            tun.set_ipv4(ours, ipcp.peer_address)?;
+        }
+        Ok(())
     }
 
     fn take_line(&mut self) -> Result<()> {
@@ -219,7 +257,12 @@ impl Live {
         let now = self.teller.clock.now();
         match got {
             Got::Nothing => {}
-            Got::Hangup => self.port.link_mut().lower_down(now),
+            Got::Hangup => {
+                self.port.link_mut().lower_down(now);
+                if self.on_demand() {
+                    bail!("the line is gone");
+                }
+            }
             Got::Octets(length) => {
                 self.traffic.octets_received += length as u64;
                 let (tun, traffic) = (&self.tun, &mut self.traffic);
@@ -251,7 +294,13 @@ impl Live {
                 break;
             }
             let now = self.teller.clock.now();
-            if let Err(why) = self.port.send(now, &mut packet, &mut self.waiting) {
+            let sent = if self.port.link().phase() == Phase::Network {
+                self.port.send(now, &mut packet, &mut self.waiting)
+            } else {
+                // It waits for the link, which begins.
+                self.port.wait(now, &packet)
+            };
+            if let Err(why) = sent {
                 tracing::debug!("not sent: {why}");
             }
         }
@@ -288,8 +337,10 @@ impl Live {
                         tun.set_ipv6(ours.link_local())?;
                     }
                 }
-                LinkEvent::CompressionUp { .. } => {
-                    // What goes in front of each packet has to fit as well.
+                LinkEvent::CompressionUp { .. }
+                | LinkEvent::EncryptionUp { .. }
+                | LinkEvent::PathLimited { .. } => {
+                    // What is added to each packet has to fit as well, and what is not carried must not come.
                     if let Some(tun) = &self.tun {
                         tun.set_mtu(self.mtu())?;
                     }
@@ -297,7 +348,7 @@ impl Live {
                 LinkEvent::Closed(reason) => {
                     self.closed = Some(reason.clone());
                     self.port.release_line(now);
-                    if let Some(tun) = &self.tun {
+                    if let Some(tun) = self.tun.as_ref().filter(|_| !self.on_demand()) {
                         tun.down()?;
                     }
                 }

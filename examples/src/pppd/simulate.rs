@@ -20,6 +20,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use testkit::SeededRandom;
 use testkit::pcapng::Direction;
 
+mod dial;
+
 /// How long an octet takes on the line: 115200 bits a second, ten of them an octet.
 const OCTET: Duration = Duration::from_micros(87);
 /// More time than anything here takes.
@@ -77,6 +79,8 @@ struct End {
     free: Instant,
     pongs: u32,
     closed: Option<CloseReason>,
+    /// Whether it has something to send, and no line.
+    wants_line: bool,
 }
 
 /// How the line behaves.
@@ -98,24 +102,14 @@ struct Stage<'a> {
     json: bool,
 }
 
-/// Plays the piece: a link comes up, carries pings, bears noise, is cut, and that is noticed.
+/// Plays the piece: a link comes up, carries pings, bears noise, is cut, and that is noticed. Another is dialled on
+/// demand, and encrypted.
 ///
 /// # Errors
 ///
 /// When something in it does not happen as it should; and those of `out`.
 pub fn simulate(out: &mut dyn Write, seed: u64, json: bool) -> Result<()> {
-    let random = SeededRandom::new(seed);
-    let (sender, packets) = channel();
-    let mut stage = Stage {
-        alice: End::new("alice", ALICE, ALICE_ADDRESS, &random, sender.clone())?,
-        bob: End::new("bob", BOB, BOB_ADDRESS, &random, sender)?,
-        now: Instant::ZERO,
-        weather: Weather::Fair,
-        random: random.fork("noise"),
-        packets,
-        out,
-        json,
-    };
+    let mut stage = Stage::new(ALICE, BOB, out, seed, json)?;
     stage.say(
         "Alice and Bob have a serial line at 115200 bits a second. Each demands a proof of the \
          other: Alice would like MS-CHAP-V2, which Bob does not do, so they settle on CHAP. Alice \
@@ -161,7 +155,8 @@ pub fn simulate(out: &mut dyn Write, seed: u64, json: bool) -> Result<()> {
     let alice = report::counters("counters", &stage.alice.port, &Traffic::default());
     stage.tell("alice", &alice)?;
     let bob = report::counters("counters", &stage.bob.port, &Traffic::default());
-    stage.tell("bob", &bob)
+    stage.tell("bob", &bob)?;
+    dial::play(out, seed, json)
 }
 
 impl End {
@@ -196,6 +191,7 @@ impl End {
             free: Instant::ZERO,
             pongs: 0,
             closed: None,
+            wants_line: false,
         })
     }
 
@@ -225,6 +221,7 @@ impl End {
             if let LinkEvent::Closed(reason) = &event {
                 self.closed = Some(reason.clone());
             }
+            self.wants_line |= event == LinkEvent::LineWanted;
             events.push(report::event(&event));
         }
         self.port.poll_transmit(now, line);
@@ -243,6 +240,19 @@ impl End {
     }
 }
 
+/// Bob's ping of Alice.
+fn ping_packet(sequence_number: u16) -> Result<PacketBuf> {
+    let mut packet = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
+    packet.append_slice(&PAYLOAD);
+    let request = Icmpv4Repr::EchoRequest {
+        identifier: 1,
+        sequence_number,
+    };
+    request.emit(&mut packet)?;
+    Ipv4Repr::new(BOB_ADDRESS, ALICE_ADDRESS, IpProtocol::ICMP).emit(&mut packet)?;
+    Ok(packet)
+}
+
 fn is_pong(packet: &[u8]) -> bool {
     Ipv4Packet::parse(packet)
         .and_then(|packet| Icmpv4Message::parse(packet.payload()))
@@ -251,7 +261,22 @@ fn is_pong(packet: &[u8]) -> bool {
         })
 }
 
-impl Stage<'_> {
+impl<'a> Stage<'a> {
+    fn new(alice: &str, bob: &str, out: &'a mut dyn Write, seed: u64, json: bool) -> Result<Self> {
+        let random = SeededRandom::new(seed);
+        let (sender, packets) = channel();
+        Ok(Self {
+            alice: End::new("alice", alice, ALICE_ADDRESS, &random, sender.clone())?,
+            bob: End::new("bob", bob, BOB_ADDRESS, &random, sender)?,
+            now: Instant::ZERO,
+            weather: Weather::Fair,
+            random: random.fork("noise"),
+            packets,
+            out,
+            json,
+        })
+    }
+
     /// Plays on until `done`.
     fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Result<()> {
         let end = self.now + LIMIT;
@@ -300,14 +325,7 @@ impl Stage<'_> {
     /// Bob pings Alice, 20 milliseconds apart.
     fn ping(&mut self, count: u16) -> Result<()> {
         for sequence_number in 1..=count {
-            let mut packet = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
-            packet.append_slice(&PAYLOAD);
-            let request = Icmpv4Repr::EchoRequest {
-                identifier: 1,
-                sequence_number,
-            };
-            request.emit(&mut packet)?;
-            Ipv4Repr::new(BOB_ADDRESS, ALICE_ADDRESS, IpProtocol::ICMP).emit(&mut packet)?;
+            let mut packet = ping_packet(sequence_number)?;
             let mut line = Outbox::default();
             self.bob.port.send(self.now, &mut packet, &mut line)?;
             self.carry(false, &mut line);
@@ -387,6 +405,9 @@ mod tests {
             let text = String::from_utf8(out).unwrap();
             assert!(text.contains("alice: closed: reason the peer does not answer to echoes"));
             assert!(!text.contains("wonderland") && !text.contains("builder"));
+            assert_eq!(text.matches("bob: line-wanted").count(), 2);
+            assert_eq!(text.matches("bob: closed: reason no packets").count(), 2);
+            assert!(text.contains("alice: encryption-up: receive TripleDese, send TripleDese"));
         }
     }
 
