@@ -21,6 +21,7 @@ mod chromium;
 mod frr;
 mod l2tpns;
 mod matrix;
+pub mod packages;
 mod radius;
 mod tap_host;
 mod topology;

@@ -36,7 +36,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if let Some(reason) = obstacle() {
         bail!("the interop tests cannot run here: {reason}");
     }
-    install(&workspace.examples_metadata()?.interop_packages)?;
+    let metadata = workspace.examples_metadata()?;
+    let mut packages = metadata.interop_packages;
+    if options.all {
+        packages.extend(metadata.interop_all_packages);
+    }
+    install(&packages)?;
     // The tests start the examples as a user does, and `cargo test --test` does not build them.
     process::run(process::cargo(&workspace.root).args([
         "build",

@@ -31,6 +31,8 @@ pub(crate) struct ExamplesMetadata {
     pub(crate) not_in_ci: BTreeMap<String, String>,
     /// The Debian packages that the interop tests need.
     pub(crate) interop_packages: Vec<String>,
+    /// Those that only the long ones need besides.
+    pub(crate) interop_all_packages: Vec<String>,
 }
 
 impl Workspace {
