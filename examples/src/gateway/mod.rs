@@ -20,20 +20,38 @@
 //! 7. The hop count is lowered, what was put together is cut again to the largest size that came in,
 //!    and the packet goes out.
 //!
-//! So no packet that is not sent makes a mapping.
+//! So no packet that is not sent makes a mapping, but for what comes from outside and the firewall then
+//! denies.
+//!
+//! A packet from inside to a host inside by its outside address (hairpinning) is asked about as it
+//! goes on, with the source that translation gave it, and its answers as they come. What the
+//! firewall itself sends to the outside is translated as the answers of inside hosts are.
+//!
+//! TCP connections that a rule gives to a proxy ([`Redirect`]) are tracked as any other; their packets
+//! go to the proxy's sockets, and what it answers comes from the server's address.
 #![expect(
     clippy::indexing_slicing,
     reason = "interfaces are checked when a packet comes in, and routes when the gateway is made"
 )]
 
+mod explain;
+mod filter;
 mod fragments;
 mod local;
 mod options;
+pub mod packets;
+mod redirect;
 mod source;
+pub mod translation;
 
 use alloc::collections::VecDeque;
+use anyhow::Context as _;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
+pub use explain::Explained;
+pub use redirect::{Originals, Redirect};
+
+use filter::{longest_match, numbers};
 use fragments::{Defragmenter, cut};
 use icmp_nd::generation::{Arrival, ErrorGenerator, GenerationConfig, Rate, RateLimitConfig};
 use nat::{Nat, Side};
@@ -42,7 +60,8 @@ use packet_buffer::wire::{
     Icmpv4Repr, Icmpv6Repr, IpPacket, Ipv4Prefix, Ipv6Prefix, icmpv4_code, icmpv6_code,
 };
 use packet_buffer::{Instant, IpPacketMut, PacketBuf, RandomSource};
-use stateful_firewall::{Firewall, InterfaceId, Path};
+use redirect::Redirects;
+use stateful_firewall::{CompiledPolicy, Firewall, InterfaceId};
 
 /// An interface of the gateway.
 #[derive(Debug, Clone)]
@@ -127,6 +146,8 @@ pub enum Cause {
     TooBig,
     /// The translator drops it.
     Nat(nat::DropReason),
+    /// A rule gives it to a caller who does not take it.
+    Queue(u16),
     /// The firewall drops it; why, if it says so.
     Firewall(Option<stateful_firewall::DropReason>),
     /// It is for the gateway, and nothing serves it.
@@ -140,6 +161,7 @@ pub struct Gateway {
     firewall: Option<Firewall>,
     /// The firewall's numbers of the interfaces.
     interface_ids: Vec<Option<InterfaceId>>,
+    redirects: Option<Redirects>,
     errors: ErrorGenerator,
     defragmenter: Option<Defragmenter>,
     /// Identifications of IPv6 packets that are cut again.
@@ -171,7 +193,8 @@ impl Gateway {
     /// # Errors
     ///
     /// When the reassembler's configuration is wrong, or a route leads to an interface that is not
-    /// there.
+    /// there; or fragments are not put together although there are both, and what one of them holds
+    /// back would pass the other by.
     pub fn new(
         config: GatewayConfig,
         nat: Option<Nat>,
@@ -179,15 +202,12 @@ impl Gateway {
         mut random: Box<dyn RandomSource + Send>,
     ) -> anyhow::Result<Self> {
         check_routes(&config.routes, config.interfaces.len())?;
-        let interface_ids = config
-            .interfaces
-            .iter()
-            .map(|interface| {
-                firewall
-                    .as_ref()
-                    .and_then(|firewall| firewall.interface(&interface.name))
-            })
-            .collect();
+        let has_both = nat.is_some() && firewall.is_some();
+        anyhow::ensure!(
+            !has_both || config.reassembler.is_some(),
+            "a translator and a firewall need whole packets: there is no reassembler"
+        );
+        let interface_ids = numbers(&config, firewall.as_ref());
         let next_identification = random.next_u32();
         // RFC 1812 §4.3.2.8 asks for a limit; it is generous, because tests and traceroutes share one
         // destination.
@@ -206,6 +226,7 @@ impl Gateway {
             nat,
             firewall,
             interface_ids,
+            redirects: None,
             errors: ErrorGenerator::new(generation, random)?,
             defragmenter: config.reassembler.map(Defragmenter::new).transpose()?,
             next_identification,
@@ -277,6 +298,30 @@ impl Gateway {
         self.firewall.as_ref()
     }
 
+    /// Gives the firewall another policy.
+    ///
+    /// # Errors
+    ///
+    /// Those of the firewall, or that there is none.
+    pub fn reload(
+        &mut self,
+        now: Instant,
+        policy: CompiledPolicy,
+    ) -> anyhow::Result<stateful_firewall::Reloaded> {
+        let firewall = self.firewall.as_mut().context("there is no firewall")?;
+        let reloaded = firewall.reload(now, policy)?;
+        self.interface_ids = numbers(&self.config, self.firewall.as_ref());
+        Ok(reloaded)
+    }
+
+    /// Sends connections to a proxy. What it is told which server each client wanted by.
+    pub fn set_redirect(&mut self, redirect: Redirect) -> Originals {
+        let redirects = Redirects::new(redirect);
+        let originals = redirects.originals();
+        self.redirects = Some(redirects);
+        originals
+    }
+
     /// The firewall, to be changed or polled for events.
     pub const fn firewall_mut(&mut self) -> Option<&mut Firewall> {
         self.firewall.as_mut()
@@ -327,24 +372,7 @@ impl Gateway {
 
     /// The interface by which packets to an address go out.
     pub fn interface_to(&self, address: IpAddr) -> Option<usize> {
-        let lengths = self
-            .config
-            .routes
-            .iter()
-            .filter_map(|route| match (route, address) {
-                (Route::V4(prefix, to), IpAddr::V4(v4)) if prefix.contains(v4) => {
-                    Some((prefix.length(), *to))
-                }
-                (Route::V6(prefix, to), IpAddr::V6(v6)) if prefix.contains(v6) => {
-                    Some((prefix.length(), *to))
-                }
-                _ => None,
-            });
-        // Of equal prefixes the first.
-        lengths
-            .rev()
-            .max_by_key(|(length, _)| *length)
-            .map(|(_, interface)| interface)
+        longest_match(&self.config.routes, address)
     }
 
     fn is_own(&self, address: IpAddr) -> bool {
@@ -425,7 +453,7 @@ impl Gateway {
             Err(outcome) => return outcome,
         };
         if !self.config.firewall_outside
-            && let Some(outcome) = self.filter(now, transit.ingress, Some(egress), &mut packet)
+            && let Some(outcome) = self.filter(now, &transit, Some(egress), &mut packet)
         {
             return outcome;
         }
@@ -441,11 +469,12 @@ impl Gateway {
             .iter()
             .position(|interface| interface.side == Side::Inside);
         let mut packet = transit.original.clone();
-        self.filter(now, transit.ingress, inside, &mut packet)
+        self.filter(now, transit, inside, &mut packet)
     }
 
     /// Steps 4 to 7 for a packet that the translator sees last, if at all.
     fn take_from_inside(&mut self, now: Instant, transit: Transit) -> Outcome {
+        let transit = self.from_proxy(transit);
         let Ok(ip) = IpPacket::parse(transit.original.as_slice()) else {
             return Outcome::Dropped(Cause::Header);
         };
@@ -464,7 +493,7 @@ impl Gateway {
             Err(outcome) => return outcome,
         };
         if !self.config.firewall_outside
-            && let Some(outcome) = self.filter(now, transit.ingress, Some(egress), &mut packet)
+            && let Some(outcome) = self.filter(now, &transit, Some(egress), &mut packet)
         {
             return outcome;
         }
@@ -486,7 +515,7 @@ impl Gateway {
             }
         }
         if self.config.firewall_outside
-            && let Some(outcome) = self.filter(now, transit.ingress, Some(egress), &mut packet)
+            && let Some(outcome) = self.filter(now, &transit, Some(egress), &mut packet)
         {
             return outcome;
         }
@@ -504,7 +533,9 @@ impl Gateway {
             nat::Verdict::Held => Outcome::Held,
             nat::Verdict::Drop(reason) => Outcome::Dropped(Cause::Nat(reason)),
             nat::Verdict::Forward { .. } => match self.next_hop(now, &transit, &packet) {
-                Ok(egress) => self.send(now, egress, packet, transit.largest_fragment),
+                Ok(egress) => self
+                    .filter_hairpin(now, &transit, egress, &mut packet)
+                    .unwrap_or_else(|| self.send(now, egress, packet, transit.largest_fragment)),
                 Err(outcome) => outcome,
             },
         }
@@ -562,38 +593,10 @@ impl Gateway {
         Ok(egress)
     }
 
-    /// Step 5: what the firewall says, unless the packet goes on.
-    fn filter(
-        &mut self,
-        now: Instant,
-        ingress: usize,
-        egress: Option<usize>,
-        packet: &mut PacketBuf,
-    ) -> Option<Outcome> {
-        let firewall = self.firewall.as_mut()?;
-        let id = |interface: usize| self.interface_ids.get(interface).copied().flatten();
-        let address = self.config.interfaces[ingress].addresses.first().copied();
-        let path = Path {
-            ingress: id(ingress),
-            egress: egress.and_then(id),
-            routes: None,
-            address,
-        };
-        match firewall.process(now, &path, packet) {
-            stateful_firewall::Verdict::Accept { .. } => None,
-            stateful_firewall::Verdict::Held => Some(Outcome::Held),
-            stateful_firewall::Verdict::Consumed => Some(Outcome::Local),
-            stateful_firewall::Verdict::Reject(reason) => {
-                Some(Outcome::Refused(Cause::Firewall(Some(reason))))
-            }
-            other => Some(Outcome::Dropped(Cause::Firewall(other.reason()))),
-        }
-    }
-
     /// A packet for the gateway itself.
     fn local(&mut self, now: Instant, transit: &Transit) -> Outcome {
         let mut packet = transit.original.clone();
-        if let Some(outcome) = self.filter(now, transit.ingress, None, &mut packet) {
+        if let Some(outcome) = self.filter(now, transit, None, &mut packet) {
             return outcome;
         }
         let Some(answer) = local::echo_reply(packet.as_slice()) else {
@@ -699,9 +702,14 @@ impl Gateway {
                 pending.push((transmit.is_forwarded, packet.clone()));
             }
         }
-        if let Some(firewall) = &mut self.firewall {
-            while let Some(transmit) = firewall.poll_transmit(&mut packet) {
-                pending.push((transmit.forwarded, packet.clone()));
+        while let Some(transmit) = self
+            .firewall
+            .as_mut()
+            .and_then(|firewall| firewall.poll_transmit(&mut packet))
+        {
+            let mut packet = packet.clone();
+            if self.translate_own(now, &mut packet) {
+                pending.push((transmit.forwarded, packet));
             }
         }
         for (is_forwarded, packet) in pending {

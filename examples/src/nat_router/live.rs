@@ -4,16 +4,16 @@ use super::file::{NatFile, SideFile};
 use super::node::NatRouter;
 use super::show::{counters, session_table, to_json};
 use super::{INSIDE, OUTSIDE};
+use crate::devices::{Devices, open_tun, send};
 use alloc::sync::Arc;
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use nat::Instant;
 use packet_buffer::random::OsRandom;
 use packet_buffer::time::StdClock;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::io::{ErrorKind, Write as _};
-use tun_rs::{DeviceBuilder, Layer, SyncDevice};
+use std::io::Write as _;
+use tun_rs::SyncDevice;
 
 /// How a router runs.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,8 @@ pub struct LiveOptions {
 pub fn run(file: &NatFile, options: LiveOptions) -> Result<()> {
     let clock = StdClock::new();
     let router = file.build(clock.now(), &mut OsRandom)?;
-    let devices = [open(&file.inside)?, open(&file.outside)?];
+    let open = |side: &SideFile| open_tun(&side.device, side.netns.as_deref(), side.mtu);
+    let devices = vec![open(&file.inside)?, open(&file.outside)?];
     let stop = Arc::new(AtomicBool::new(false));
     let handler = Arc::clone(&stop);
     ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))?;
@@ -42,50 +43,23 @@ pub fn run(file: &NatFile, options: LiveOptions) -> Result<()> {
         options,
         clock,
         router,
-        devices,
-        packet: vec![0; 65_535],
+        devices: Devices::new(devices),
     };
     live.say(&serde_json::json!({ "event": "ready" }), "ready");
     live.run(&stop)
 }
 
-/// Makes a device, up and without addresses, in its namespace.
-fn open(side: &SideFile) -> Result<SyncDevice> {
-    let make = || -> Result<SyncDevice> {
-        let device = DeviceBuilder::new()
-            .name(&side.device)
-            .layer(Layer::L3)
-            .mtu(side.mtu)
-            .build_sync()
-            .with_context(|| format!("cannot make the device {} (it needs root)", side.device))?;
-        device.set_nonblocking(true)?;
-        Ok(device)
-    };
-    let Some(name) = &side.netns else {
-        return make();
-    };
-    let path = format!("/run/netns/{name}");
-    let namespace = std::fs::File::open(&path).with_context(|| format!("cannot open {path}"))?;
-    // A device stays in the namespace that the thread was in which made it.
-    std::thread::scope(|scope| {
-        let inside = scope.spawn(|| {
-            use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-            use std::os::fd::AsFd as _;
-            move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
-            make()
-        });
-        inside
-            .join()
-            .map_err(|_| anyhow!("the thread in {name} panicked"))?
-    })
+fn send_all(router: &mut NatRouter, devices: &[SyncDevice]) {
+    while let Some((side, packet)) = router.poll_transmit() {
+        send(devices, side, packet.as_slice());
+    }
 }
 
 struct Live {
     options: LiveOptions,
     clock: StdClock,
     router: NatRouter,
-    devices: [SyncDevice; 2],
-    packet: Vec<u8>,
+    devices: Devices,
 }
 
 impl Live {
@@ -122,50 +96,19 @@ impl Live {
         let due = due.map_or(Duration::from_secs(1), |at| {
             at.saturating_duration_since(now)
         });
-        let due = due.min(Duration::from_millis(if self.options.top {
-            200
-        } else {
-            1_000
-        }));
-        let due = Timespec::try_from(due)?;
-        let [inside, outside] = &self.devices;
-        let mut fds = [
-            PollFd::new(inside, PollFlags::IN),
-            PollFd::new(outside, PollFlags::IN),
-        ];
-        match poll(&mut fds, Some(&due)) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        let most = if self.options.top { 200 } else { 1_000 };
+        self.devices.wait(due.min(Duration::from_millis(most)), &[])
     }
 
     /// Takes what a device has, not without end.
     fn receive(&mut self, side: usize) -> Result<()> {
-        for _ in 0..64 {
-            let Some(device) = self.devices.get(side) else {
-                return Ok(());
-            };
-            let length = match device.recv(&mut self.packet) {
-                Ok(length) => length,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error).context("cannot read from a device"),
-            };
-            let now = self.clock.now();
-            let packet = self.packet.get(..length).unwrap_or_default();
-            self.router.handle_input(now, side, packet);
-            self.send();
-        }
-        self.send();
+        let (clock, router) = (&self.clock, &mut self.router);
+        self.devices.receive(side, |devices, packet| {
+            router.handle_input(clock.now(), side, packet);
+            send_all(router, devices);
+        })?;
+        send_all(router, self.devices.as_slice());
         Ok(())
-    }
-
-    fn send(&mut self) {
-        while let Some((side, packet)) = self.router.poll_transmit() {
-            // A device that is down, or whose queue is full, loses packets as any link does.
-            if let Some(device) = self.devices.get(side) {
-                let _ = device.send(packet.as_slice());
-            }
-        }
     }
 
     /// Prints what has happened.

@@ -7,9 +7,10 @@ mod node;
 mod show;
 mod simulate;
 
-pub use file::{ForwardFile, NatFile, OneToOneFile, PortBlocksFile, SideFile};
+pub use file::{NatFile, SideFile};
 pub use live::{LiveOptions, run};
 pub use node::{Counters, NatRouter, Note};
+pub(crate) use show::nat_event;
 pub use show::{session_table, to_json};
 pub use simulate::simulate;
 

@@ -26,7 +26,7 @@ fn pcp(event: &str, mapping: &PcpMapping) -> Value {
     })
 }
 
-fn nat_event(event: &NatEvent) -> Value {
+pub(crate) fn nat_event(event: &NatEvent) -> Value {
     match event {
         NatEvent::MappingCreated { mapping, .. } => of_mapping("mapping_created", mapping),
         NatEvent::MappingDeleted { mapping, .. } => of_mapping("mapping_deleted", mapping),

@@ -1,7 +1,7 @@
 //! The run loop: waits for sockets, interfaces, clients and timers, and gives each its turn.
 
 use super::config::RouterConfig;
-use super::control::{Control, Wake};
+use super::control::{Control, Wake, routes};
 use super::fib::Fib;
 use super::live::Live;
 use super::netlink::{Monitor, Netlink};
@@ -203,9 +203,12 @@ pub fn run(config: RouterConfig, stop: &Stop) -> Result<()> {
         }
         router.turn(now, ready)?;
         while let Some(question) = control.question() {
-            let snapshot = router.snapshot(now, question.routes);
-            // The client may have gone.
-            let _ = question.answer.send(serde_json::to_string(&snapshot)?);
+            // Whoever asks for something else sees the connection end.
+            if let Some(routes) = routes(&question) {
+                let snapshot = router.snapshot(now, routes);
+                // The client may have gone.
+                let _ = question.answer.send(serde_json::to_string(&snapshot)?);
+            }
         }
         if let (Some(keeper), Some(rip)) = (&mut keeper, &router.rip) {
             keeper.keep(now, rip);

@@ -801,6 +801,7 @@ fn cause_text(cause: Cause) -> String {
     match cause {
         Cause::Nat(reason) => format!("translator: {reason}"),
         Cause::Firewall(Some(reason)) => format!("firewall: {reason}"),
+        Cause::Queue(queue) => format!("queue {queue}, which nobody reads"),
         Cause::Firewall(None) => "firewall".to_owned(),
         Cause::Header => "bad header".to_owned(),
         Cause::Source => "bad source".to_owned(),
