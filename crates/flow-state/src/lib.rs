@@ -126,3 +126,8 @@ pub use tcp::{SegmentKind, Step, TcpFlow, TcpPolicy, TcpState, step};
 pub use timers::{DccpTimers, SctpTimers, TcpTimers, Timers};
 pub use udp::UdpFlow;
 pub use verdict::{Invalid, Verdict};
+
+/// The README's example, compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

@@ -52,7 +52,70 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
-//! A whole host, with its run loop, is in [`host`].
+//! # Run loop
+//!
+//! Two hosts on one wire, and a clock that jumps from deadline to deadline. A program puts its device where this hands
+//! frames over, and waits where this jumps.
+//!
+//! ```
+//! use icmp_nd::host::{Host, HostConfig, Outgoing};
+//! use icmp_nd::{Instant, PacketBuf};
+//! use packet_buffer::wire::{Icmpv4Repr, IpProtocol, MacAddr};
+//! # struct Random(u64);
+//! # impl icmp_nd::RandomSource for Random {
+//! #     fn fill(&mut self, dest: &mut [u8]) {
+//! #         for octet in dest {
+//! #             self.0 = self.0.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+//! #             *octet = self.0.to_be_bytes()[0];
+//! #         }
+//! #     }
+//! # }
+//!
+//! let mut now = Instant::ZERO;
+//! let mut hosts = Vec::new();
+//! for number in [1, 2] {
+//!     let config = HostConfig::new(MacAddr([2, 0, 0, 0, 0, number]));
+//!     let mut host = Host::new(config, Box::new(Random(number.into())))?;
+//!     host.start(now);
+//!     host.add_ipv4_address(now, [192, 0, 2, number].into(), 24)?;
+//!     hosts.push(host);
+//! }
+//! let (mut frame, mut packet) = (PacketBuf::new(), PacketBuf::new());
+//! let (mut asked, mut answered) = (false, None);
+//! while answered.is_none() {
+//!     // Everything that wants to be sent. An error says why the other host ignored a frame.
+//!     for from in [0, 1] {
+//!         while hosts[from].poll_transmit(&mut frame).is_some() {
+//!             let _ = hosts[1 - from].handle_input(now, frame.as_slice());
+//!         }
+//!     }
+//!     // Packets for the program, and what a log should say.
+//!     while let Some(received) = hosts[0].poll_receive(&mut packet) {
+//!         answered = Some(received.source);
+//!     }
+//!     for host in &mut hosts {
+//!         while host.poll_event().is_some() {}
+//!     }
+//!     // Addresses are tested for some seconds; then the first host pings the second.
+//!     let other = [192, 0, 2, 2].into();
+//!     if !asked && hosts.iter().all(|host| host.select_source(other).is_some()) {
+//!         let mut ping = PacketBuf::from(&b"are you there?"[..]);
+//!         Icmpv4Repr::EchoRequest { identifier: 1, sequence_number: 1 }.emit(&mut ping)?;
+//!         hosts[0].send(now, &Outgoing::new(other, IpProtocol::ICMP), &mut ping)?;
+//!         asked = true;
+//!         continue;
+//!     }
+//!     // Then sleep, until the first deadline or a frame.
+//!     now = hosts.iter().filter_map(Host::poll_timeout).min().ok_or("nothing to wait for")?;
+//!     for host in &mut hosts {
+//!         host.handle_timeout(now);
+//!     }
+//! }
+//! assert_eq!(answered, Some([192, 0, 2, 2].into()));
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! The probers ([`ping`], [`traceroute`], [`query`]) have the same calls and stand beside a host, or on raw sockets.
 //!
 //! # Bad input
 //!

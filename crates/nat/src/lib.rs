@@ -47,7 +47,7 @@
 //! # }
 //! # let random = Box::new(Random(1));
 //!
-//! // 10.0.0.0/8 shares two addresses.
+//! // 10.0.0.0/8 shares two addresses: those of pool 0, the first that is pushed.
 //! let mut config = Profile::Rfc.config(65_536);
 //! let addresses = Ipv4Addr::new(203, 0, 113, 1)..=Ipv4Addr::new(203, 0, 113, 2);
 //! config.pools.push(Pool::of_range(addresses));
@@ -92,6 +92,24 @@
 //! }
 //! assert_eq!((nat.stats().outbound, nat.stats().inbound), (1, 1));
 //! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! # Services inside
+//!
+//! What is asked for from outside needs a [`Forward`] (or a mapping on request); everything else is dropped.
+//!
+//! ```
+//! use nat::{Forward, NatConfig, Profile, Target};
+//! use packet_buffer::wire::{IpProtocol, Ipv4Prefix};
+//!
+//! let mut config: NatConfig = Profile::Rfc.config(65_536);
+//! config.forwards.push(Forward {
+//!     protocol: Some(IpProtocol::TCP),
+//!     outside: [203, 0, 113, 1].into(),
+//!     ports: 8080..=8080,
+//!     source: Ipv4Prefix::ALL,
+//!     targets: vec![Target::new([10, 0, 0, 5].into(), 80)],
+//! });
 //! ```
 //!
 //! # Where it stands in a router

@@ -60,6 +60,93 @@
 //! }
 //! # Ok::<(), ppp_lcp_ncp::link::LinkDiscard>(())
 //! ```
+//!
+//! # Authentication
+//!
+//! [`LcpConfig::require_auth`](lcp::LcpConfig::require_auth) says how the peer has to prove itself,
+//! [`allow_auth`](lcp::LcpConfig::allow_auth) how we do when it asks; nothing of both is the default. Names are in
+//! [`LinkConfig::authenticator`](link::LinkConfig::authenticator) and
+//! [`supplicant`](link::LinkConfig::supplicant). Secrets are never in a configuration: the link asks for
+//! one with an event, and waits for the answer, at once or after a look-up elsewhere.
+//!
+//! ```
+//! use ppp_lcp_ncp::auth::Secret;
+//! use ppp_lcp_ncp::lcp::AuthMethod;
+//! use ppp_lcp_ncp::link::{AuthRole, Link, LinkConfig, LinkEvent};
+//! use ppp_lcp_ncp::{Instant, PacketBuf};
+//! use packet_buffer::random::OsRandom;
+//!
+//! // A server that gives the address 192.0.2.100 to who knows the secret.
+//! let mut server = LinkConfig::default();
+//! server.lcp.require_auth = vec![AuthMethod::MsChapV2, AuthMethod::ChapMd5]; // the best first
+//! server.authenticator.name = b"server".to_vec();
+//! let ipcp = server.ipcp.get_or_insert_default();
+//! ipcp.address = Some([192, 0, 2, 1].into());
+//! ipcp.peer_address = Some([192, 0, 2, 100].into());
+//! // A client that takes what it is given.
+//! let mut client = LinkConfig::default();
+//! client.lcp.allow_auth = vec![AuthMethod::ChapMd5];
+//! client.supplicant.name = b"alice".to_vec();
+//!
+//! let now = Instant::ZERO;
+//! let mut ends = [server, client].map(|config| {
+//!     let mut link = Link::new(config, Box::new(OsRandom)).unwrap();
+//!     link.open(now);
+//!     link.lower_up(now);
+//!     link
+//! });
+//! let (mut packet, mut data) = (PacketBuf::new(), PacketBuf::new());
+//! let (mut proved, mut given) = (None, None);
+//! while given.is_none() {
+//!     let [from, to] = &mut ends;
+//!     while from.poll_transmit(&mut packet).is_some() {
+//!         to.handle_input(now, packet.as_slice(), &mut data)?;
+//!     }
+//!     while let Some(event) = to.poll_event() {
+//!         match event {
+//!             LinkEvent::SecretWanted { role, name } => {
+//!                 // `None` for a name that is not known. `Ours` is asked for the secret of our own name.
+//!                 let known = role == AuthRole::Ours || name == b"alice";
+//!                 let secret = Secret::from("only we know");
+//!                 to.provide_secret(now, role, known.then_some(&secret));
+//!             }
+//!             LinkEvent::Authenticated { role: AuthRole::Peer, name } => proved = Some(name),
+//!             LinkEvent::Ipv4Up(values) if values.our_address == Some([192, 0, 2, 100].into()) => {
+//!                 given = values.our_address;
+//!             }
+//!             LinkEvent::Closed(reason) => panic!("{reason}"),
+//!             _ => {}
+//!         }
+//!     }
+//!     ends.swap(0, 1);
+//! }
+//! assert_eq!(proved.as_deref(), Some(&b"alice"[..]));
+//! # Ok::<(), ppp_lcp_ncp::link::LinkDiscard>(())
+//! ```
+//!
+//! # Network packets
+//!
+//! [`Link::send`](link::Link::send) puts a packet into the link's queue, from which
+//! [`poll_transmit`](link::Link::poll_transmit) takes it; [`Link::encapsulate`](link::Link::encapsulate) makes the PPP
+//! packet at once, without a copy. What arrives comes out of [`Link::handle_input`](link::Link::handle_input), which names
+//! its protocol.
+//!
+//! # Over Ethernet
+//!
+//! A [`pppoe::Client`] finds a concentrator, a [`pppoe::AccessConcentrator`] answers; when a session is there, its frames
+//! carry the link's packets: `lower_up` when it begins, `lower_down` when it ends, no framing between. The MRU is 1492
+//! octets, or what RFC 4638 agrees on.
+//!
+//! # Limits and non-goals
+//!
+//! There are no modems and no chat scripts here, no L2TP, no EAP beyond MD5-Challenge, and no BAP (RFC 2125). Callback is
+//! rejected. MS-CHAP-V2, CHAP with MD5, MPPE and DES are spoken because peers speak them; none is safe against somebody who
+//! listens.
+//!
+//! # Features
+//!
+//! * `std` (default): the adapters of `packet-buffer`, and check sequences by carry-less multiplication where the
+//!   processor has it; the results are the same. Without it the crate needs `alloc`.
 
 #![no_std]
 

@@ -40,7 +40,7 @@
 //! let mut learned = Vec::new();
 //! let mut out = PacketBuf::with_headroom(64);
 //! while now < Instant::from_secs(60) {
-//!     // Everything that wants to be sent. A new buffer each time, or the same one, reset.
+//!     // Everything that wants to be sent.
 //!     for from in [0, 1] {
 //!         while let Some(to) = routers[from].poll_transmit(&mut out) {
 //!             let received = Received {
@@ -53,7 +53,6 @@
 //!             };
 //!             // The other router; an error says why it ignored the message.
 //!             let _ = routers[1 - from].handle_input(now, &received);
-//!             out.reset(64);
 //!         }
 //!     }
 //!     // What the forwarding table has to change, and what a log should say.
