@@ -53,12 +53,18 @@ struct Options {
     /// Instead: each router announces a whole table to each other one.
     #[arg(long)]
     peers: bool,
+    /// Print Markdown, with the versions of the routers: what `cargo xtask report` puts into the README.
+    #[arg(long, conflicts_with = "peers")]
+    markdown: bool,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
     if options.peers {
         return peers(&options);
+    }
+    if options.markdown {
+        return markdown(&options);
     }
     let fib = if options.fib {
         "kernel routes"
@@ -121,6 +127,76 @@ fn print(experiment: &Experiment, outcome: &Outcome) {
         micros(outcome.total.cpu),
         outcome.drops,
     );
+}
+
+/// A table with a column for each router.
+#[expect(clippy::cast_precision_loss, reason = "for a table")]
+fn markdown(options: &Options) -> Result<()> {
+    let names: Vec<String> = options.who.iter().map(|who| named(*who)).collect();
+    for routes in &options.routes {
+        let mut paced = Vec::new();
+        let mut burst = Vec::new();
+        for who in &options.who {
+            for (rate, outcomes) in [(Some(options.rate), &mut paced), (None, &mut burst)] {
+                let experiment = Experiment {
+                    kind: (*who).into(),
+                    routes: *routes,
+                    rate,
+                    fib: options.fib,
+                };
+                outcomes.push(run(&experiment)?);
+            }
+        }
+        let row = |label: &str, outcomes: &[Outcome], cell: &dyn Fn(&Outcome) -> String| {
+            let cells: Vec<String> = outcomes.iter().map(cell).collect();
+            println!("| {label} | {} |", cells.join(" | "));
+        };
+        let learned = |outcome: &Outcome| match outcome.learn_time {
+            Some(time) => format!("{:.2} s", time.as_secs_f64()),
+            None => format!("never; {}", outcome.learned),
+        };
+        println!(
+            "| `rip`, {routes} routes at {} messages a second, whole processes | {} |",
+            options.rate,
+            names.join(" | ")
+        );
+        println!("|---|{}", "---:|".repeat(names.len()));
+        row("learned after", &paced, &learned);
+        row(
+            "processor time a route, kernel included",
+            &paced,
+            &|outcome| {
+                let time = outcome.learn.cpu.as_secs_f64() * 1e6 / f64::from(*routes);
+                format!("{time:.1} us")
+            },
+        );
+        row("memory a route, octets", &paced, &|outcome| {
+            format!("{:.0}", outcome.learn.resident as f64 / f64::from(*routes))
+        });
+        row("the same routes in one burst", &burst, &learned);
+        row("messages lost of the burst", &burst, &|outcome| {
+            outcome.drops.to_string()
+        });
+    }
+    Ok(())
+}
+
+/// A router with its version, as it stands at the head of its column.
+fn named(who: Who) -> String {
+    let (name, program, arguments) = match who {
+        Who::Ours => return "ours".to_owned(),
+        Who::Bird => ("BIRD", "bird", "--version"),
+        Who::Frr => ("FRR ripd", "/usr/lib/frr/ripd", "--version"),
+    };
+    let output = std::process::Command::new(program).arg(arguments).output();
+    let output = output.map(|output| [output.stdout, output.stderr].concat());
+    let text = output.map(|output| String::from_utf8_lossy(&output).into_owned());
+    // "BIRD version 2.0.12", "ripd version 8.4.4"
+    let version = text.ok().and_then(|text| {
+        let (_, rest) = text.split_once("version ")?;
+        rest.split_whitespace().next().map(str::to_owned)
+    });
+    format!("{name} {}", version.unwrap_or_default())
 }
 
 fn peers(options: &Options) -> Result<()> {

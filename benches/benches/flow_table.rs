@@ -23,7 +23,7 @@ use core::time::Duration;
 use flow_table::{
     Config, FlowHash, FlowKey, FlowTable, Ipv4FlowKey, Ipv6FlowKey, NewFlow, NhHash, SipHash13,
 };
-use internetwork_benches::{Group, run};
+use internetwork_benches::{Group, is_wanted, run};
 use packet_buffer::{Instant, RandomSource};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::HashMap;
@@ -308,14 +308,15 @@ fn filled<K: BenchKey, S: BuildHasher>(
 
 /// One look-up at a time. The goal is at most `goal` times the map that finds by one key.
 fn single<K: BenchKey>(flows: usize, goal: f64, all: bool) {
+    let name = format!("flow-table/{}, {}, hit", K::NAME, size_name(flows));
+    if !is_wanted(&name) {
+        return;
+    }
     let [one, both] = [false, true].map(|both| queries::<K>(0, flows, both));
-    let mut group = Group::new(
-        format!("flow-table/{}, {}, hit", K::NAME, size_name(flows)),
-        PASS as u32,
-    )
-    .item("flow-table", turns(&both, single_pass::<K, NhHash>(flows)))
-    .item(FOLDHASH, turns(&one, fold_map(flows)))
-    .item(FOLDHASH_SLAB, turns(&both, slab_pass(flows)));
+    let mut group = Group::new(name, PASS as u32)
+        .item("flow-table", turns(&both, single_pass::<K, NhHash>(flows)))
+        .item(FOLDHASH, turns(&one, fold_map(flows)))
+        .item(FOLDHASH_SLAB, turns(&both, slab_pass(flows)));
     if all {
         let mut standard = HashMap::with_capacity(flows);
         standard.extend((0..flows).map(|n| (K::of_flow(n), MapState::default())));
@@ -344,45 +345,44 @@ fn single<K: BenchKey>(flows: usize, goal: f64, all: bool) {
 
 /// Batches of 32.
 fn batch<K: BenchKey>(flows: usize) {
+    let size = size_name(flows);
+    let name = format!("flow-table/{}, {size}, batches of 32", K::NAME);
+    if !is_wanted(&name) {
+        return;
+    }
     let [one, both] = [false, true].map(|both| queries::<K>(0, flows, both));
     run(vec![
-        Group::new(
-            format!(
-                "flow-table/{}, {}, batches of 32",
-                K::NAME,
-                size_name(flows)
-            ),
-            PASS as u32,
-        )
-        .item("flow-table", turns(&both, batch_pass::<K, NhHash>(flows)))
-        .item(
-            "flow-table, SipHash-1-3",
-            turns(&both, batch_pass::<K, SipHash13>(flows)),
-        )
-        .item(FOLDHASH, turns(&one, fold_map(flows)))
-        .item(FOLDHASH_SLAB, turns(&both, slab_pass(flows)))
-        .at_most(0.45, FOLDHASH),
+        Group::new(name, PASS as u32)
+            .item("flow-table", turns(&both, batch_pass::<K, NhHash>(flows)))
+            .item(
+                "flow-table, SipHash-1-3",
+                turns(&both, batch_pass::<K, SipHash13>(flows)),
+            )
+            .item(FOLDHASH, turns(&one, fold_map(flows)))
+            .item(FOLDHASH_SLAB, turns(&both, slab_pass(flows)))
+            .at_most(0.45, FOLDHASH),
     ]);
 }
 
 /// Looking up what is not there, as for the first packet of each flow.
 fn miss<K: BenchKey>(flows: usize) {
+    let name = format!("flow-table/{}, {}, miss", K::NAME, size_name(flows));
+    if !is_wanted(&name) {
+        return;
+    }
     let absent = queries::<K>(flows, flows, true);
     run(vec![
-        Group::new(
-            format!("flow-table/{}, {}, miss", K::NAME, size_name(flows)),
-            PASS as u32,
-        )
-        .item(
-            "flow-table",
-            turns(&absent, single_pass::<K, NhHash>(flows)),
-        )
-        .item(
-            "flow-table, batches of 32",
-            turns(&absent, batch_pass::<K, NhHash>(flows)),
-        )
-        .item(FOLDHASH, turns(&absent, fold_map(flows)))
-        .item(FOLDHASH_SLAB, turns(&absent, slab_pass(flows))),
+        Group::new(name, PASS as u32)
+            .item(
+                "flow-table",
+                turns(&absent, single_pass::<K, NhHash>(flows)),
+            )
+            .item(
+                "flow-table, batches of 32",
+                turns(&absent, batch_pass::<K, NhHash>(flows)),
+            )
+            .item(FOLDHASH, turns(&absent, fold_map(flows)))
+            .item(FOLDHASH_SLAB, turns(&absent, slab_pass(flows))),
     ]);
 }
 
@@ -577,7 +577,11 @@ fn main() {
         batch::<Ipv4FlowKey>(4_000_000);
     }
     if std::env::args().any(|argument| argument == "--ratios") {
-        inserts(1_000_000, if quick { 3 } else { 7 });
-        expiry(if quick { 20 } else { 130 });
+        if is_wanted("flow-table/insert") {
+            inserts(1_000_000, if quick { 3 } else { 7 });
+        }
+        if is_wanted("flow-table/expiry") {
+            expiry(if quick { 20 } else { 130 });
+        }
     }
 }

@@ -7,7 +7,8 @@
 //! * `cargo bench -p internetwork-benches --bench checksum -- --ratios` runs the items of a group in
 //!   turns of some milliseconds, over many rounds, and prints Markdown tables with the median over
 //!   all rounds of *ours / peer within one round*. What else the machine does hits both alike, so
-//!   these ratios hold where nanoseconds do not. A word behind it picks the groups that contain it.
+//!   these ratios hold where nanoseconds do not. Words behind it pick the groups that contain one of them.
+//!   `cargo xtask report` makes the README's tables of this; `tables.toml` says what goes where.
 //!
 //! Both count the CPU time of the thread, so that being preempted is not measured. The profile is
 //! cargo's plain release profile, which is what a user of the crates builds with; to see the effect
@@ -95,9 +96,12 @@ impl<'a> Group<'a> {
 /// Whether `--ratios` measures a group of this name: for groups that take long to make.
 pub fn is_wanted(name: &str) -> bool {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
     let ratios = arguments.iter().any(|argument| argument == "--ratios");
-    !ratios || filter.is_none_or(|word| name.contains(word))
+    let mut words = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with('-'))
+        .peekable();
+    !ratios || words.peek().is_none() || words.any(|word| name.contains(word.as_str()))
 }
 
 /// Measures the groups in the way that the arguments of the program ask for. Each is made when its turn has come.

@@ -1,7 +1,9 @@
 //! All checks, in one ordered table.
 
 use crate::workspace::{BENCHES, Workspace, in_ci};
-use crate::{arrows, examples, fuzz, interop, licences, no_std, process, rfc, sizes};
+use crate::{
+    arrows, examples, fuzz, interop, licences, no_std, package, process, report, rfc, semver, sizes,
+};
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
 
@@ -35,7 +37,7 @@ enum Outcome {
 }
 
 /// The stages: those that take a second, then those that compile, then those that run for long.
-const STAGES: [Stage; 15] = [
+const STAGES: [Stage; 19] = [
     Stage {
         name: "fmt",
         about: "formatting",
@@ -62,6 +64,16 @@ const STAGES: [Stage; 15] = [
         run: |workspace| licences::run(workspace).map(passed),
     },
     Stage {
+        name: "report",
+        about: "places of the README's tables",
+        run: |workspace| report::run(workspace, &report::CHECK).map(passed),
+    },
+    Stage {
+        name: "deny",
+        about: "advisories, sources and bans, where cargo-deny is installed",
+        run: deny,
+    },
+    Stage {
         name: "clippy",
         about: "lints as errors",
         run: |workspace| clippy(workspace).map(passed),
@@ -70,6 +82,16 @@ const STAGES: [Stage; 15] = [
         name: "no-std",
         about: "published crates without std",
         run: |workspace| no_std::run(workspace).map(passed),
+    },
+    Stage {
+        name: "package",
+        about: "what would be published: its files, and that it builds",
+        run: |workspace| package::run(workspace, &package::CI).map(passed),
+    },
+    Stage {
+        name: "semver",
+        about: "changes of interfaces, where cargo-semver-checks is installed",
+        run: semver,
     },
     Stage {
         name: "docs",
@@ -235,6 +257,26 @@ fn benches(workspace: &Workspace) -> Result<()> {
     command.env("FLOW_BENCH", "quick");
     command.args(["bench", "--package", BENCHES, "--benches", "--", "--test"]);
     process::run(&mut command)
+}
+
+fn deny(workspace: &Workspace) -> Result<Outcome> {
+    if !licences::deny_is_installed() {
+        let how = licences::INSTALL_DENY;
+        return Ok(Outcome::Skipped(format!(
+            "cargo-deny is not installed: {how}"
+        )));
+    }
+    licences::deny(workspace).map(passed)
+}
+
+fn semver(workspace: &Workspace) -> Result<Outcome> {
+    if !semver::is_installed() {
+        let how = semver::INSTALL;
+        return Ok(Outcome::Skipped(format!(
+            "cargo-semver-checks is not installed: {how}"
+        )));
+    }
+    semver::run(workspace, &semver::CI).map(passed)
 }
 
 fn interop(workspace: &Workspace) -> Result<Outcome> {

@@ -76,12 +76,28 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Runs `cargo deny check`, or says how to install it.
+/// How to get cargo-deny.
+pub(crate) const INSTALL_DENY: &str = "`cargo install cargo-deny --locked`";
+
+/// Whether cargo-deny is there.
+pub(crate) fn deny_is_installed() -> bool {
+    process::succeeds("cargo-deny", &["--version"])
+}
+
+/// Runs `cargo deny check` on both workspaces, or says how to install it.
 pub(crate) fn deny(workspace: &Workspace) -> Result<()> {
-    if !process::succeeds("cargo-deny", &["--version"]) {
-        bail!("cargo-deny is not installed: `cargo install cargo-deny --locked`");
+    if !deny_is_installed() {
+        bail!("cargo-deny is not installed: {INSTALL_DENY}");
     }
-    process::run(process::cargo(&workspace.root).args(["deny", "--all-features", "check"]))
+    for manifest in ["Cargo.toml", "fuzz/Cargo.toml"] {
+        let mut command = process::cargo(&workspace.root);
+        command.args(["deny", "--manifest-path"]);
+        command.arg(workspace.root.join(manifest));
+        command.args(["--all-features", "check", "--config"]);
+        command.arg(workspace.root.join("deny.toml"));
+        process::run(&mut command)?;
+    }
+    Ok(())
 }
 
 /// Whether a licence expression (SPDX; `/` is an old way to write `OR`) can be met with the allowed

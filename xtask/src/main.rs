@@ -15,8 +15,11 @@ mod fuzz;
 mod interop;
 mod licences;
 mod no_std;
+mod package;
 mod process;
+mod report;
 mod rfc;
+mod semver;
 mod sizes;
 mod workspace;
 
@@ -50,6 +53,12 @@ enum Task {
     Licences,
     /// Run `cargo deny check`: advisories, licences, duplicates and sources.
     Deny,
+    /// Run `cargo semver-checks`: every published crate against its last release, or a commit.
+    Semver(semver::Options),
+    /// Make the package of every published crate, and look at what is in it.
+    Package(package::Options),
+    /// Measure, and write the comparison tables of README.md.
+    Report(report::Options),
     /// Run every fuzz target for some seconds.
     FuzzSmoke(fuzz::Options),
     /// Run the examples that need no root.
@@ -83,6 +92,9 @@ fn run(task: Task) -> Result<()> {
         Task::Sizes => sizes::run(&workspace),
         Task::Licences => licences::run(&workspace),
         Task::Deny => licences::deny(&workspace),
+        Task::Semver(options) => semver::run(&workspace, &options),
+        Task::Package(options) => package::run(&workspace, &options),
+        Task::Report(options) => report::run(&workspace, &options),
         Task::FuzzSmoke(options) => fuzz::run(&workspace, &options),
         Task::Examples => examples::run(&workspace),
         Task::Captures { folder } => examples::captures(&workspace, folder.as_deref()),

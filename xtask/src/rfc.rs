@@ -51,8 +51,59 @@ struct Ledger {
     citations: Vec<Citation>,
 }
 
-/// Prints the report and fails when lists and citations are out of step.
-pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+impl Ledger {
+    fn counts(&self) -> Counts {
+        let tested: BTreeSet<&Key> = self
+            .citations
+            .iter()
+            .filter(|citation| citation.in_test)
+            .map(|citation| &citation.key)
+            .collect();
+        let rfcs: BTreeSet<u32> = self.requirements.iter().map(|it| it.key.rfc).collect();
+        let count = |test: &dyn Fn(&Requirement) -> bool| {
+            self.requirements.iter().filter(|it| test(it)).count()
+        };
+        Counts {
+            name: self.name.clone(),
+            rfcs: rfcs.len(),
+            requirements: self.requirements.len(),
+            tested: count(&|it| tested.contains(&it.key)),
+            excepted: count(&|it| !tested.contains(&it.key) && it.exception.is_some()),
+        }
+    }
+}
+
+/// What a crate lists, in numbers.
+pub(crate) struct Counts {
+    pub(crate) name: String,
+    pub(crate) rfcs: usize,
+    pub(crate) requirements: usize,
+    pub(crate) tested: usize,
+    /// Without a test, but with a reason.
+    pub(crate) excepted: usize,
+}
+
+/// The numbers of all crates that list requirements.
+pub(crate) fn counts(workspace: &Workspace) -> Result<Vec<Counts>> {
+    let books = read(workspace)?;
+    let listing = books
+        .ledgers
+        .iter()
+        .filter(|it| !it.requirements.is_empty());
+    Ok(listing.map(Ledger::counts).collect())
+}
+
+/// All lists and citations.
+struct Books {
+    ledgers: Vec<Ledger>,
+    /// Citations that no list has, by the crate in which they stand.
+    unlisted: BTreeMap<String, Vec<Citation>>,
+    /// What cannot be read.
+    complaints: Vec<String>,
+}
+
+/// Reads them.
+fn read(workspace: &Workspace) -> Result<Books> {
     let mut ledgers = Vec::new();
     let mut complaints = Vec::new();
     for package in workspace.crates() {
@@ -83,6 +134,20 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     complaints.extend(shared.malformed);
 
     let unlisted = distribute(&mut ledgers, shared.citations);
+    Ok(Books {
+        ledgers,
+        unlisted,
+        complaints,
+    })
+}
+
+/// Prints the report and fails when lists and citations are out of step.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let Books {
+        ledgers,
+        unlisted,
+        mut complaints,
+    } = read(workspace)?;
     if options.missing {
         for (name, citations) in &unlisted {
             println!("# {name}\n{}", requirements::draft(citations));
