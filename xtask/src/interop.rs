@@ -12,7 +12,6 @@ use crate::workspace::{EXAMPLES, Workspace};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 
 /// The variable that turns the tests on: `1`, or `all` for the long ones too.
 const SWITCH: &str = "INTERNETWORK_INTEROP";
@@ -60,7 +59,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut report = Vec::new();
     let mut failed = 0;
     for name in &files {
-        let start = Instant::now();
+        let start = process::now();
         let attempt = || {
             let mut command = test(workspace, options, name);
             process::run(command.args(["--", "--test-threads=1", "--nocapture"]))
