@@ -106,17 +106,16 @@ fn parse(line: &str) -> Result<(&str, PacketBuf)> {
 fn tcp_flags(text: &str) -> Result<TcpFlags> {
     let mut flags = TcpFlags(0);
     for letter in text.chars() {
-        flags = flags
-            | match letter {
-                'F' => TcpFlags::FIN,
-                'S' => TcpFlags::SYN,
-                'R' => TcpFlags::RST,
-                'P' => TcpFlags::PSH,
-                'A' => TcpFlags::ACK,
-                'U' => TcpFlags::URG,
-                '-' => TcpFlags(0),
-                other => bail!("{other} is no flag of TCP"),
-            };
+        flags |= match letter {
+            'F' => TcpFlags::FIN,
+            'S' => TcpFlags::SYN,
+            'R' => TcpFlags::RST,
+            'P' => TcpFlags::PSH,
+            'A' => TcpFlags::ACK,
+            'U' => TcpFlags::URG,
+            '-' => TcpFlags(0),
+            other => bail!("{other} is no flag of TCP"),
+        };
     }
     Ok(flags)
 }

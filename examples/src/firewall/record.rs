@@ -34,7 +34,7 @@ fn firewall_event(event: &Event, policy: &CompiledPolicy) -> Value {
         Event::SessionBegun { at, key, rule, .. } => {
             let mut object = Map::new();
             object.insert("event".to_owned(), "session_begun".into());
-            object.insert("at".to_owned(), seconds(*at).into());
+            object.insert("at".to_owned(), seconds(*at));
             put_rule(&mut object, *rule, policy);
             put_key(&mut object, key);
             Value::Object(object)
@@ -55,7 +55,7 @@ fn packet(log: &PacketLog, policy: &CompiledPolicy) -> Value {
     };
     let mut object = Map::new();
     object.insert("event".to_owned(), "packet".into());
-    object.insert("at".to_owned(), seconds(log.at).into());
+    object.insert("at".to_owned(), seconds(log.at));
     object.insert("action".to_owned(), action.into());
     if let Some(reason) = reason {
         object.insert("reason".to_owned(), reason.into());
@@ -80,9 +80,9 @@ fn packet(log: &PacketLog, policy: &CompiledPolicy) -> Value {
 fn session(record: &SessionRecord, policy: &CompiledPolicy) -> Value {
     let mut object = Map::new();
     object.insert("event".to_owned(), "session_ended".into());
-    object.insert("at".to_owned(), seconds(record.ended).into());
-    object.insert("begun".to_owned(), seconds(record.begun).into());
-    object.insert("last".to_owned(), seconds(record.last).into());
+    object.insert("at".to_owned(), seconds(record.ended));
+    object.insert("begun".to_owned(), seconds(record.begun));
+    object.insert("last".to_owned(), seconds(record.last));
     let reason = format!("{:?}", record.reason).to_lowercase();
     object.insert("reason".to_owned(), reason.into());
     put_rule(&mut object, record.rule, policy);
@@ -97,8 +97,8 @@ fn session(record: &SessionRecord, policy: &CompiledPolicy) -> Value {
 fn flow(record: &FlowLogRecord, policy: &CompiledPolicy) -> Value {
     let mut object = Map::new();
     object.insert("event".to_owned(), "flow".into());
-    object.insert("start".to_owned(), seconds(record.start).into());
-    object.insert("end".to_owned(), seconds(record.end).into());
+    object.insert("start".to_owned(), seconds(record.start));
+    object.insert("end".to_owned(), seconds(record.end));
     let action = if record.accepted { "ACCEPT" } else { "REJECT" };
     object.insert("action".to_owned(), action.into());
     object.insert("in".to_owned(), interface(record.ingress, policy));
@@ -112,7 +112,7 @@ fn flow(record: &FlowLogRecord, policy: &CompiledPolicy) -> Value {
 fn of_drop(drop: &GatewayDrop, router: &FirewallRouter) -> Value {
     let mut object = Map::new();
     object.insert("event".to_owned(), "router_drop".into());
-    object.insert("at".to_owned(), seconds(drop.at).into());
+    object.insert("at".to_owned(), seconds(drop.at));
     object.insert("reason".to_owned(), format!("{:?}", drop.cause).into());
     let name = router.interface_name(drop.ingress);
     object.insert("in".to_owned(), name.into());

@@ -11,6 +11,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use packet_buffer::wire::{IpPacket, TcpFlags, TcpSegment};
 use packet_buffer::{Instant, PacketBuf};
+use serde_json::Value;
 use testkit::SeededRandom;
 
 const FILE: &str = include_str!("../../firewall.toml");
@@ -275,9 +276,12 @@ impl Lab {
             let value = to_json(&note, &self.router);
             if self.json {
                 let _ = writeln!(self.out, "{value}");
-            } else if value["event"] == "packet" && value["action"] != "accept" {
-                let (action, reason) = (&value["action"], &value["reason"]);
-                let _ = writeln!(self.out, "    logged: {action} {reason}");
+                continue;
+            }
+            let field = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
+            if field("event") == "packet" && field("action") != "accept" {
+                let (action, reason) = (field("action"), field("reason"));
+                let _ = writeln!(self.out, "    logged: {action}, {reason}");
             }
         }
     }

@@ -129,10 +129,10 @@ impl Gateway {
     }
 
     /// A packet of the proxy's to its client comes from the server instead.
-    pub(super) fn from_proxy(&self, mut transit: Transit) -> Transit {
+    pub(super) fn as_of_server(&self, mut transit: Transit) -> Transit {
         if let Some(redirects) = &self.redirects
             && redirects.interface() == transit.ingress
-            && let Some(server) = redirects.from_proxy(&mut transit.original)
+            && let Some(server) = redirects.as_of_server(&mut transit.original)
             && let Some(ingress) = self.interface_to(server.ip())
         {
             transit.ingress = ingress;

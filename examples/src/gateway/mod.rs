@@ -474,7 +474,7 @@ impl Gateway {
 
     /// Steps 4 to 7 for a packet that the translator sees last, if at all.
     fn take_from_inside(&mut self, now: Instant, transit: Transit) -> Outcome {
-        let transit = self.from_proxy(transit);
+        let transit = self.as_of_server(transit);
         let Ok(ip) = IpPacket::parse(transit.original.as_slice()) else {
             return Outcome::Dropped(Cause::Header);
         };

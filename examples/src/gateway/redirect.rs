@@ -107,7 +107,7 @@ impl Redirects {
     }
 
     /// Makes a packet of the proxy's to its client one of the server's; the server.
-    pub(super) fn from_proxy(&self, packet: &mut PacketBuf) -> Option<SocketAddr> {
+    pub(super) fn as_of_server(&self, packet: &mut PacketBuf) -> Option<SocketAddr> {
         let (proxy, client) = ends(packet)?;
         if proxy.port() != self.config.port || !self.config.addresses.contains(&proxy.ip()) {
             return None;

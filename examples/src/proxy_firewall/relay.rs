@@ -89,11 +89,8 @@ pub(super) fn relay(
             received
         });
         let mut piece = [0; 16_384];
-        loop {
-            let octets = match read(client, &mut piece) {
-                Some(length) => piece.get(..length).unwrap_or_default(),
-                None => break,
-            };
+        while let Some(length) = read(client, &mut piece) {
+            let octets = piece.get(..length).unwrap_or_default();
             first = first.or(octets.first().copied());
             match filter.read(octets) {
                 Ok(onward) => {
