@@ -362,7 +362,7 @@ mod tests {
         let first = simulate(1, true).unwrap();
         assert_eq!(first, simulate(1, true).unwrap());
         assert_ne!(first, simulate(2, true).unwrap());
-        let lines: Vec<serde_json::Value> = first
+        let lines: Vec<Value> = first
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
