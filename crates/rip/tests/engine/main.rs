@@ -17,5 +17,6 @@ mod properties;
 mod rfc1058;
 mod rfc2080;
 mod rfc2091;
-mod rfc2453;
+mod rfc2453_receive;
+mod rfc2453_send;
 mod steps;
