@@ -10,7 +10,7 @@ use super::discard::InterfaceStats;
 use super::io::InterfaceId;
 use super::pace::Bucket;
 use super::protocol::Header;
-use crate::config::InterfaceConfig;
+use crate::config::{Filter, InterfaceConfig};
 use crate::family::Family;
 use crate::rib::Cursor;
 
@@ -43,7 +43,24 @@ pub struct Interface<F: Family> {
     pub(super) requests: Bucket,
     /// Sources whose failed authentication was told.
     pub(super) told: BTreeSet<F::Address>,
+    /// What was announced under earlier configurations, for as long as neighbors are told that it is no
+    /// more.
+    pub(super) withdrawn: VecDeque<Withdrawn<F>>,
     pub(super) stats: InterfaceStats,
+}
+
+/// Earlier configurations that are remembered; when there are more, the oldest is forgotten, and what it
+/// alone announced times out at the neighbors.
+const MAX_WITHDRAWN: usize = 8;
+
+/// What an earlier configuration of the interface announced.
+#[derive(Debug)]
+pub(super) struct Withdrawn<F: Family> {
+    filter_out: Filter<F>,
+    announce_connected: bool,
+    default_route: bool,
+    /// Until then it is told as unreachable.
+    until: Instant,
 }
 
 /// A walk over the whole table.
@@ -153,6 +170,60 @@ impl<F: Family> Interface<F> {
     /// The version of updates; `None` when there are none.
     pub(super) fn update_version(&self) -> Option<u8> {
         F::send_version(self).filter(|_| self.link_up && self.target(0).is_some())
+    }
+
+    /// The configuration is another one now. What `before` announced and it does not is told as
+    /// unreachable until `until`.
+    pub(super) fn withdraw_since(
+        &mut self,
+        now: Instant,
+        before: InterfaceConfig<F>,
+        until: Instant,
+    ) {
+        self.forget_withdrawn(now);
+        let (old, new) = (&before, &self.config);
+        let is_same = old.filter_out == new.filter_out
+            && old.announce_connected == new.announce_connected
+            && old.default_route.is_some() == new.default_route.is_some();
+        if is_same {
+            return;
+        }
+        if self.withdrawn.len() >= MAX_WITHDRAWN {
+            self.withdrawn.pop_front();
+        }
+        self.withdrawn.push_back(Withdrawn {
+            announce_connected: before.announce_connected,
+            default_route: before.default_route.is_some(),
+            filter_out: before.filter_out,
+            until,
+        });
+    }
+
+    /// Forgets earlier configurations of which enough was told.
+    pub(super) fn forget_withdrawn(&mut self, now: Instant) {
+        self.withdrawn.retain(|earlier| earlier.until > now);
+    }
+
+    /// Whether a route was announced until a while ago; `own` when it is to a network of this
+    /// interface.
+    pub(super) fn was_announced(
+        &self,
+        now: Instant,
+        prefix: &F::Prefix,
+        tag: u16,
+        own: bool,
+    ) -> bool {
+        self.withdrawn.iter().any(|earlier| {
+            earlier.until > now
+                && (earlier.announce_connected || !own)
+                && earlier.filter_out.permits(prefix, tag)
+        })
+    }
+
+    /// Whether the interface had a default route of its own until a while ago.
+    pub(super) fn had_default_route(&self, now: Instant) -> bool {
+        let mut earlier = self.withdrawn.iter();
+        earlier.any(|earlier| earlier.until > now && earlier.default_route)
     }
 
     /// Forgets what is being sent.

@@ -57,6 +57,7 @@ impl<F: Family> Engine<F> {
             bucket: Bucket::new(pacing.packets_per_second, pacing.burst),
             requests: Bucket::new(requests.per_second, requests.per_second),
             told: BTreeSet::new(),
+            withdrawn: VecDeque::new(),
             stats: InterfaceStats::default(),
             config,
         };
@@ -98,6 +99,11 @@ impl<F: Family> Engine<F> {
     /// Sets an interface up anew. Routes and neighbors stay, as far as the new configuration takes
     /// them, and an update goes out.
     ///
+    /// Routes that came in on the interface and that [`filter_in`](InterfaceConfig::filter_in) denies now
+    /// become unreachable. Those that were announced and are not any more, by
+    /// [`filter_out`](InterfaceConfig::filter_out) and what else is left out, are announced as unreachable
+    /// for as long as a route is that is gone.
+    ///
     /// # Errors
     ///
     /// The configuration cannot work, or there is no interface of this number.
@@ -125,15 +131,25 @@ impl<F: Family> Engine<F> {
             .requests
             .resize(config.requests.per_second, config.requests.per_second);
         let addresses = config.addresses.clone();
-        state.config = InterfaceConfig {
+        let announced = state.update_version().is_some();
+        let config = InterfaceConfig {
             addresses: state.config.addresses.clone(),
             ..config
         };
+        let before = core::mem::replace(&mut state.config, config);
+        let filters_in = before.filter_in != state.config.filter_in;
+        if announced {
+            let until = self.now + self.config.timers.garbage;
+            state.withdraw_since(self.now, before, until);
+        }
         F::update_state(&mut state.state, &state.config);
         if up && another_kind {
             self.bring_down(interface);
         }
         self.change_addresses(interface, addresses, cost_changed);
+        if filters_in {
+            self.filter_learned(interface);
+        }
         if up && another_kind {
             self.bring_up(interface);
         } else if up && let Some(state) = self.interfaces.get_mut(&interface) {
@@ -263,6 +279,8 @@ impl<F: Family> Engine<F> {
         state.stop_sending();
         state.circuit = None;
         state.told.clear();
+        // The neighbors forget all that leads over a link that is down.
+        state.withdrawn.clear();
         let networks: Vec<F::Prefix> = state.networks().map(|(_, network)| network).collect();
         for prefix in networks {
             self.withdraw(Origin::Own, &prefix);
@@ -305,6 +323,28 @@ impl<F: Family> Engine<F> {
                     && path.data.origin == Origin::Rip
                     && path.data.metric < INFINITY
             }) {
+                self.expire(slot);
+            }
+        }
+    }
+
+    /// Routes that were learned on the interface and that its filter denies become unreachable. Looks at
+    /// every route once.
+    fn filter_learned(&mut self, interface: InterfaceId) {
+        for slot in 0..self.rib.table().paths_end() {
+            let table = self.rib.table();
+            let is_denied = table.path(slot).is_some_and(|path| {
+                let data = &path.data;
+                let here = table.next_hop(path).interface == Some(interface);
+                let prefix = table.destination(path.destination).map(|it| it.prefix);
+                let filter = self.interfaces.get(&interface);
+                let filter = filter.map(|it| &it.config.filter_in);
+                let permits = |prefix| filter.is_some_and(|it| it.permits(&prefix, data.tag));
+                here && data.origin == Origin::Rip
+                    && data.metric < INFINITY
+                    && prefix.is_some_and(|prefix| !permits(prefix))
+            });
+            if is_denied {
                 self.expire(slot);
             }
         }

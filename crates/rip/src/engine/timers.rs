@@ -131,6 +131,7 @@ impl<F: Family> Engine<F> {
             return;
         }
         interface.regular = Some(Walk::new(version));
+        interface.forget_withdrawn(now);
         F::begin_update(&mut interface.state, now);
         // RFC 2453 §3.10.1 MUST (superseded): a complete update tells of all changes.
         interface.triggered.running = false;

@@ -22,6 +22,7 @@ struct Source<'a, F: Family> {
     interface: &'a Interface<F>,
     /// The router shuts down: everything is unreachable.
     poison: bool,
+    now: Instant,
 }
 
 impl<F: Family> Source<'_, F> {
@@ -37,6 +38,7 @@ impl<F: Family> Source<'_, F> {
         let here = Some(self.interface.id);
         let (mut metric, mut tag) = (best.data.metric, best.data.tag);
         let mut next_hop = None;
+        let mut is_own = false;
         match best.data.origin {
             Origin::Own => {
                 let gateway = self.table.next_hop(best).interface;
@@ -44,9 +46,7 @@ impl<F: Family> Source<'_, F> {
                 if gateway == here && link.split_horizon != SplitHorizon::Off {
                     return None;
                 }
-                if gateway == here && !link.announce_connected {
-                    return None;
-                }
+                is_own = gateway == here;
             }
             Origin::Caller(source) => {
                 let rule = self.config.redistribute.iter().find(|rule| {
@@ -71,8 +71,12 @@ impl<F: Family> Source<'_, F> {
                 }
             }
         }
-        if !link.filter_out.permits(&prefix, tag) {
-            return None;
+        if is_own && !link.announce_connected || !link.filter_out.permits(&prefix, tag) {
+            if !self.interface.was_announced(self.now, &prefix, tag, is_own) {
+                return None;
+            }
+            // Neighbors that have it from this router are told that it is no more.
+            metric = INFINITY;
         }
         metric = metric
             .saturating_add(offset_of(&link.offset_out, &prefix))
@@ -97,11 +101,21 @@ impl<F: Family> Source<'_, F> {
 
     /// The default route of the interface.
     fn default_route(&self) -> Option<Announced<F>> {
-        let route = self.interface.config.default_route?;
+        let prefix = F::prefix(F::UNSPECIFIED, 0)?;
+        let (metric, tag) = match self.interface.config.default_route {
+            Some(route) if !self.poison => (route.metric, route.tag),
+            Some(route) => (INFINITY, route.tag),
+            None => {
+                let of_table = self.table.find(&prefix);
+                let is_gone = self.interface.had_default_route(self.now)
+                    && of_table.is_none_or(|slot| self.announced(slot).is_none());
+                is_gone.then_some((INFINITY, 0))?
+            }
+        };
         Some(Announced {
-            prefix: F::prefix(F::UNSPECIFIED, 0)?,
-            metric: if self.poison { INFINITY } else { route.metric },
-            tag: route.tag,
+            prefix,
+            metric,
+            tag,
             next_hop: None,
         })
     }
@@ -377,6 +391,7 @@ impl<F: Family> Engine<F> {
                 config: &self.config,
                 interface,
                 poison: self.shutting_down,
+                now: self.now,
             };
             let capacity = F::capacity(interface, self.now, walk.version);
             let ended = source.fill(&mut walk, capacity, &mut body);
@@ -462,6 +477,7 @@ impl<F: Family> Engine<F> {
                 config: &self.config,
                 interface,
                 poison: self.shutting_down,
+                now: self.now,
             };
             let Some(prefix) = table.destination(slot).map(|d| d.prefix) else {
                 break true;
@@ -510,6 +526,7 @@ impl<F: Family> Engine<F> {
                     config: &self.config,
                     interface,
                     poison: false,
+                    now: self.now,
                 };
                 let capacity = F::capacity(interface, self.now, answer.version);
                 more = !source.fill(walk, capacity, out);
@@ -609,6 +626,7 @@ impl<F: Family> Engine<F> {
                 config: &self.config,
                 interface,
                 poison: self.shutting_down,
+                now: self.now,
             };
             let capacity = F::capacity(interface, self.now, version);
             let ended = source.fill(&mut walk, capacity, &mut body);

@@ -14,6 +14,7 @@
 mod support;
 
 mod properties;
+mod reconfigure;
 mod rfc1058;
 mod rfc2080;
 mod rfc2091;
