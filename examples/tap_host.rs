@@ -62,6 +62,9 @@ struct Options {
     /// A default gateway for IPv4; may be given several times.
     #[arg(long = "gateway")]
     gateways: Vec<Ipv4Addr>,
+    /// Looks for IPv4 routers (RFC 1256) and takes the one that is preferred most for a gateway.
+    #[arg(long, conflicts_with = "tun")]
+    router_discovery: bool,
     /// An address with prefix length for the kernel's end; may be given several times.
     #[arg(long = "kernel-address", default_values = ["192.0.2.1/24", "2001:db8::1/64"], value_parser = address)]
     kernel_addresses: Vec<(IpAddr, u8)>,
@@ -201,6 +204,7 @@ impl Options {
             host,
             addresses,
             gateways: self.gateways.clone(),
+            router_discovery: self.router_discovery,
             groups: self.groups.clone(),
             ping: PingConfig {
                 count: Some(self.count),
@@ -284,6 +288,7 @@ impl Station for LiveHost {
             self.host().nd().neighbors().stats(),
             self.host().nd().config(),
         );
+        let discovery = self.discovery_stats().unwrap_or_default();
         let value = json!({
             "event": "stopped", "frames": host.frames, "frames_sent": host.frames_sent,
             "echo_replies": host.echo_replies, "timestamp_replies": host.timestamp_replies,
@@ -296,6 +301,8 @@ impl Station for LiveHost {
             "neighbor_advertisements": nd.neighbor_advertisements_sent,
             "router_solicitations": nd.router_solicitations_sent,
             "router_advertisements": nd.router_advertisements,
+            "ipv4_router_solicitations": discovery.solicitations,
+            "ipv4_router_advertisements": discovery.advertisements,
             "paths_narrowed": self.host().path_mtu().stats().reduced,
             "router_advertisements_limited": nd.router_advertisements_limited,
             "redirects_limited": nd.redirects_limited,

@@ -42,6 +42,19 @@ protocol radv {
 }
 ";
 
+/// Two addresses of one router, which it does not prefer alike. FRR 8.4 writes the sources of its advertisements with
+/// their octets reversed; what counts are the addresses inside (RFC 1256 §5.3).
+const IRDP: &str = "interface inw0
+ ip address 192.0.2.1/24
+ ip address 192.0.2.9/24
+ ip irdp multicast
+ ip irdp minadvertinterval 4
+ ip irdp maxadvertinterval 5
+ ip irdp holdtime 12
+ ip irdp preference 7
+ ip irdp address 192.0.2.9 preference 40
+";
+
 /// Starts a router's daemon in a namespace; what it gives back ends it.
 type Start<'a> = &'a (dyn Fn(&Namespace) -> Result<Box<dyn FnOnce() -> Result<()>>> + Sync);
 
@@ -152,4 +165,54 @@ fn our_host_configures_itself_from_well_known_routers() -> Result<()> {
         ("FRR", &frr),
         ("BIRD", &bird),
     ])
+}
+
+/// Router discovery for IPv4 (RFC 1256), which of the daemons of today FRR's `zebra` has.
+#[test]
+fn our_host_finds_the_router_that_is_preferred_most() -> Result<()> {
+    if !interop_wanted("tap_host and router discovery of FRR") {
+        return Ok(());
+    }
+    let router = Namespace::new("irdp")?;
+    router.forward()?;
+    router.add_addresses("lo", &["198.51.100.1/32"])?;
+    let options = [
+        "--no-kernel-address",
+        "--router-discovery",
+        "--ping",
+        "198.51.100.1",
+        "--count",
+        "100000",
+        "--interval",
+        "200",
+    ];
+    let mut host = TapHost::start(&router, &options)?;
+    host.sees(&format!(
+        "eth.src == {} and icmp.type == 10 and ip.src == 192.0.2.2 and ip.dst == 224.0.0.2 \
+         and ip.ttl == 1",
+        TapHost::MAC
+    ))?;
+    // Nobody is there yet, and nothing leads beyond the link.
+    host.event("not-sent", &[("destination", "198.51.100.1")])?;
+    let mut frr = Frr::without_daemons(&router)?;
+    frr.start_with_modules(&router, "zebra", IRDP, &["irdp"])?;
+    let preferred = [("gateway", "192.0.2.9"), ("preference", "40")];
+    host.event("default-gateway", &preferred)?;
+    host.event("reply", &[("target", "198.51.100.1")])?;
+    // Each address in a message of its own.
+    host.sees("icmp.type == 9 and ip.dst == 224.0.0.1 and ip.ttl == 1")?;
+
+    // It takes its leave, or is not heard of any more: both of its addresses are forgotten.
+    frr.stop_daemon("zebra")?;
+    for address in ["192.0.2.1", "192.0.2.9"] {
+        host.event("gateway-gone", &[("gateway", address)])?;
+    }
+    host.event("default-gateway", &[("gateway", "null")])?;
+    host.forget();
+    host.event("not-sent", &[("destination", "198.51.100.1")])?;
+    let counters = host.finish()?;
+    for counter in ["ipv4_router_solicitations", "ipv4_router_advertisements"] {
+        ensure!(counters[counter].as_u64() >= Some(1), "{counters}");
+    }
+    Ok(())
 }

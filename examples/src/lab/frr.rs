@@ -25,20 +25,30 @@ impl Frr {
     ///
     /// When FRR is not installed, or a daemon does not come up within ten seconds.
     pub fn start(namespace: &Namespace, daemons: &[(&str, &str)]) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("{}-frr", namespace.name()));
-        std::fs::create_dir_all(&folder)?;
-        let mut frr = Self {
-            folder,
-            daemons: Vec::new(),
-        };
-        // The daemons give up root early and then still make their sockets here.
-        frr.own(&frr.folder)?;
+        let mut frr = Self::without_daemons(namespace)?;
         if !daemons.iter().any(|(daemon, _)| *daemon == "zebra") {
             frr.start_daemon(namespace, "zebra", "")?;
         }
         for (daemon, configuration) in daemons {
             frr.start_daemon(namespace, daemon, configuration)?;
         }
+        Ok(frr)
+    }
+
+    /// The folder alone, for daemons to be started.
+    ///
+    /// # Errors
+    ///
+    /// When FRR is not installed.
+    pub fn without_daemons(namespace: &Namespace) -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("{}-frr", namespace.name()));
+        std::fs::create_dir_all(&folder)?;
+        let frr = Self {
+            folder,
+            daemons: Vec::new(),
+        };
+        // The daemons give up root early and then still make their sockets here.
+        frr.own(&frr.folder)?;
         Ok(frr)
     }
 
@@ -53,6 +63,21 @@ impl Frr {
         daemon: &str,
         configuration: &str,
     ) -> Result<()> {
+        self.start_with_modules(namespace, daemon, configuration, &[])
+    }
+
+    /// The same with modules, as `irdp` of `zebra`.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_with_modules(
+        &mut self,
+        namespace: &Namespace,
+        daemon: &str,
+        configuration: &str,
+        modules: &[&str],
+    ) -> Result<()> {
         let file = |extension: &str| self.folder.join(format!("{daemon}.{extension}"));
         let (config, pid, vty) = (file("conf"), file("pid"), file("vty"));
         std::fs::write(&config, configuration)?;
@@ -62,7 +87,7 @@ impl Frr {
         let (folder, config, pid) = (path(&self.folder), path(&config), path(&pid));
         let zserv = path(&self.folder.join("zserv.api"));
         // With `-f`, because Debian's /etc/frr/frr.conf would be taken otherwise.
-        let arguments = [
+        let mut arguments = vec![
             "-f",
             &config,
             "-i",
@@ -74,6 +99,9 @@ impl Frr {
             "--log",
             "stdout",
         ];
+        for module in modules {
+            arguments.extend(["-M", module]);
+        }
         let process = namespace.spawn(&program, &arguments)?;
         self.daemons.push((daemon.to_owned(), process));
         wait_until(Duration::from_secs(10), || {
@@ -96,6 +124,17 @@ impl Frr {
         // The socket stays behind; the next one must not be taken for up too early.
         let _ = std::fs::remove_file(self.folder.join(format!("{daemon}.vty")));
         Ok(())
+    }
+
+    /// Asks one daemon to end (SIGTERM), and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// When it was not started, or ends with a failure.
+    pub fn stop_daemon(&mut self, daemon: &str) -> Result<()> {
+        let found = self.daemons.iter().position(|(name, _)| name == daemon);
+        let index = found.with_context(|| format!("no {daemon} was started"))?;
+        self.daemons.swap_remove(index).1.stop().map(drop)
     }
 
     /// The process id of a daemon that runs.

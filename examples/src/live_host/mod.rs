@@ -3,6 +3,7 @@
 //! The IP layer is the crate's. Here are the services above it: UDP echo (RFC 862), errors for other
 //! ports, and pings and questions of the host's own, which start when there is an address to ask from.
 
+mod discovery;
 mod note;
 mod probes;
 
@@ -11,6 +12,7 @@ pub use note::{Note, to_json, to_text};
 use alloc::collections::VecDeque;
 use anyhow::{Context, Result, ensure};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use discovery::Discovery;
 use icmp_nd::address::ManualAddress;
 use icmp_nd::host::{Discard, Host, HostConfig, Outgoing, Received, Rejection};
 use icmp_nd::ping::PingConfig;
@@ -38,6 +40,9 @@ pub struct LiveHostConfig {
     pub addresses: Vec<(IpAddr, u8)>,
     /// Default gateways for IPv4; of IPv6, routers tell.
     pub gateways: Vec<Ipv4Addr>,
+    /// Whether routers are asked for by RFC 1256: the one that is preferred most becomes a default
+    /// gateway.
+    pub router_discovery: bool,
     /// IPv6 groups to listen to.
     pub groups: Vec<Ipv6Addr>,
     /// How to ping.
@@ -69,6 +74,7 @@ pub struct ServiceStats {
 pub struct LiveHost {
     host: Host,
     probes: Probes,
+    discovery: Option<Discovery>,
     addresses: Vec<IpAddr>,
     is_ready: bool,
     notes: VecDeque<Note>,
@@ -103,8 +109,8 @@ impl LiveHost {
             }
             addresses.push(address);
         }
-        for gateway in config.gateways {
-            let added = host.add_ipv4_route(Ipv4Prefix::ALL, gateway);
+        for gateway in &config.gateways {
+            let added = host.add_ipv4_route(Ipv4Prefix::ALL, *gateway);
             ensure!(added, "too many gateways");
         }
         for group in config.groups {
@@ -113,9 +119,11 @@ impl LiveHost {
         let at_zero = u64::from(time_of_day) + DAY - now.as_millis() % DAY;
         let mut probes = Probes::new(config.ping, config.ping_targets, config.questions)?;
         probes.set_time_of_day_at_zero(at_zero % DAY);
+        let discovery = config.router_discovery;
         Ok(Self {
             host,
             probes,
+            discovery: discovery.then(|| Discovery::new(config.gateways)),
             addresses,
             is_ready: false,
             notes: VecDeque::new(),
@@ -138,12 +146,18 @@ impl LiveHost {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.host.handle_timeout(now);
         self.serve(now);
+        self.discover(now);
         self.probe(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let timeouts = [self.host.poll_timeout(), self.probes.poll_timeout()];
+        let discovery = self.discovery.as_ref();
+        let timeouts = [
+            self.host.poll_timeout(),
+            self.probes.poll_timeout(),
+            discovery.and_then(Discovery::poll_timeout),
+        ];
         timeouts.into_iter().flatten().min()
     }
 
@@ -166,6 +180,11 @@ impl LiveHost {
     /// What the services have done.
     pub const fn stats(&self) -> ServiceStats {
         self.stats
+    }
+
+    /// What router discovery has done; `None` when it is off.
+    pub fn discovery_stats(&self) -> Option<icmp_nd::irdp::HostStats> {
+        self.discovery.as_ref().map(Discovery::stats)
     }
 
     /// Whether every ping and question has ended, and there was one.
@@ -194,6 +213,9 @@ impl LiveHost {
                 IpProtocol::UDP => self.receive_udp(now, &received, packet.as_slice()),
                 IpProtocol::ICMP | IpProtocol::ICMPV6 => {
                     self.probes.handle_input(now, packet.as_slice());
+                    if let Some(discovery) = &mut self.discovery {
+                        discovery.handle_input(now, &received, packet.as_slice());
+                    }
                 }
                 _ => {}
             }
@@ -255,6 +277,15 @@ impl LiveHost {
                 own.is_none_or(|own| own.is_usable())
             }
         })
+    }
+
+    fn discover(&mut self, now: Instant) {
+        if let Some(discovery) = &mut self.discovery
+            && let Err(why) = discovery.handle_timeout(now, &mut self.host, &mut self.notes)
+        {
+            self.discovery = None;
+            self.note(Note::NoDiscovery(why.to_string()));
+        }
     }
 
     fn probe(&mut self, now: Instant) {

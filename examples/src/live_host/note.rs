@@ -1,6 +1,6 @@
 //! What the host tells, as one line of text or JSON.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use icmp_nd::address::AddressEvent;
 use icmp_nd::host::{Event, SendError};
 use icmp_nd::nd::Parameter;
@@ -17,6 +17,17 @@ pub enum Note {
     Ready(Vec<IpAddr>),
     /// In the IP layer.
     Host(Event),
+    /// Router discovery (RFC 1256) has found another default gateway, or has none any more.
+    DefaultGateway {
+        /// The gateway.
+        gateway: Option<Ipv4Addr>,
+        /// How much it is preferred.
+        preference: Option<i32>,
+    },
+    /// A router of router discovery is gone.
+    GatewayGone(Ipv4Addr),
+    /// Router discovery cannot be done; why.
+    NoDiscovery(String),
     /// To a ping.
     Ping {
         /// Who is pinged.
@@ -59,6 +70,15 @@ pub fn to_json(note: &Note) -> Value {
     match note {
         Note::Ready(addresses) => json!({"event": "ready", "addresses": texts(addresses)}),
         Note::Host(event) => host(event),
+        Note::DefaultGateway {
+            gateway,
+            preference,
+        } => json!({
+            "event": "default-gateway", "gateway": gateway.as_ref().map(text),
+            "preference": preference,
+        }),
+        Note::GatewayGone(gateway) => json!({"event": "gateway-gone", "gateway": text(gateway)}),
+        Note::NoDiscovery(why) => json!({"event": "no-router-discovery", "why": why}),
         Note::Ping { target, event } => ping(target.as_ref(), event),
         Note::Pinged { target, stats } => json!({
             "event": "pinged", "target": text(target), "sent": stats.sent,
