@@ -1,5 +1,6 @@
-//! The kernel's `ping`, `traceroute`, `tracepath` and `mtr` through five routers of ours, which are a simulated path
-//! behind a TUN device; and routers that redirect it.
+//! `ping`, `traceroute`, `tracepath`, `mtr`, `scamper`, `fping`, and the traceroutes of ndisc6 and of the inetutils
+//! through five routers of ours, which are a simulated path behind a TUN device; and routers that redirect the
+//! kernel.
 
 use anyhow::{Context, Result, ensure};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -24,7 +25,7 @@ fn hop(number: u8) -> [IpAddr; 2] {
 }
 
 /// Five hops; the third tells a label, and behind the fourth 1400 octets are the most.
-fn path() -> Result<SimPath> {
+fn path(silent: Option<usize>) -> Result<SimPath> {
     let mut hops: Vec<SimHop> = (1..=5).map(|number| SimHop::new(hop(number))).collect();
     let label = MplsLabelStackEntry {
         label: 16_063,
@@ -39,6 +40,9 @@ fn path() -> Result<SimPath> {
     )?;
     hops.get_mut(2).context("third hop")?.extensions = octets.as_slice().to_vec();
     hops.get_mut(3).context("fourth hop")?.mtu = 1400;
+    if let Some(silent) = silent {
+        hops.get_mut(silent).context("a silent hop")?.silent = true;
+    }
     let destinations = DESTINATIONS.iter().map(|address| address.parse());
     Ok(SimPath::new(hops, destinations.collect::<Result<_, _>>()?))
 }
@@ -78,7 +82,7 @@ fn trace(kernel: &Namespace, command: &str) -> Result<Vec<String>> {
     Ok(lines.collect())
 }
 
-/// How often `traceroute` may try. In one of about 300 runs version 2.1.2 sees no answer of the destination to `-I` or `-T`,
+/// How often a tool may try. In one of about 300 runs version 2.1.2 sees no answer of the destination to `-I` or `-T`,
 /// although each was handed to the kernel, whole and with right checksums.
 const RUNS: usize = 3;
 
@@ -89,12 +93,96 @@ fn addresses(hops: &[String]) -> Vec<&str> {
         .collect()
 }
 
+/// The hops of a version and the destination behind them.
+fn expected(version: usize) -> Vec<String> {
+    (1..=5)
+        .filter_map(|number| hop(number).get(version).map(ToString::to_string))
+        .chain(DESTINATIONS.get(version).map(ToString::to_string))
+        .collect()
+}
+
+/// Tools other than the kernel's own, and which version of IP each is for.
+const TOOLS: [(usize, &str); 8] = [
+    (0, "inetutils-traceroute -q 1 -w 2 -m 6 10.63.9.9"),
+    (0, "inetutils-traceroute -M icmp -q 1 -w 2 -m 6 10.63.9.9"),
+    (0, "scamper -I trace_-P_icmp-paris_-q_2_-w_1_10.63.9.9"),
+    (0, "scamper -I trace_-P_udp-paris_-q_2_-w_1_10.63.9.9"),
+    (
+        1,
+        "scamper -I trace_-P_icmp-paris_-q_2_-w_1_2001:db8:63:9::9",
+    ),
+    (1, "tracert6 -n -q 1 -w 2 -m 6 2001:db8:63:9::9"),
+    (1, "rltraceroute6 -n -U -q 1 -w 2 -m 6 2001:db8:63:9::9"),
+    (
+        1,
+        "rltraceroute6 -n -S -q 1 -w 2 -m 6 -p 80 2001:db8:63:9::9",
+    ),
+];
+
+/// Whether a report names all of these, in this order.
+fn in_order(report: &str, addresses: &[String]) -> bool {
+    let mut rest = report.split_whitespace();
+    addresses
+        .iter()
+        .all(|address| rest.any(|word| word.trim_matches(['(', ')']) == address))
+}
+
+/// Every tool finds every hop.
+fn others(kernel: &Namespace) -> Result<()> {
+    for (version, command) in TOOLS {
+        // Underscores stand for spaces within an argument.
+        let words: Vec<String> = command.split(' ').map(|it| it.replace('_', " ")).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (program, arguments) = words.split_first().context("a command")?;
+        let mut report = String::new();
+        for _ in 0..RUNS {
+            let output = kernel.output(program, arguments)?;
+            let errors = String::from_utf8_lossy(&output.stderr);
+            report = format!("{}{errors}", String::from_utf8_lossy(&output.stdout));
+            // What the header says of the destination does not count.
+            let hops = report.split_once('\n').map_or("", |(_, hops)| hops);
+            if in_order(hops, &expected(version)) {
+                report.clear();
+                break;
+            }
+        }
+        ensure!(report.is_empty(), "{command:?}: {report}");
+    }
+    for destination in DESTINATIONS {
+        let arguments = ["-c", "10", "-p", "50", "-q", destination];
+        let output = kernel.output("fping", &arguments)?;
+        let report = String::from_utf8_lossy(&output.stderr);
+        // "DESTINATION : xmt/rcv/%loss = 10/10/0%, min/avg/max = ..."
+        let received = report
+            .split('/')
+            .nth(3)
+            .and_then(|it| it.parse::<u8>().ok());
+        ensure!(received >= Some(8), "fping {destination}: {report}");
+    }
+    Ok(())
+}
+
+/// A hop that forwards and says nothing is a star, and the next is where it was.
+fn a_silent_hop(kernel: &Namespace) -> Result<()> {
+    for (version, destination) in DESTINATIONS.into_iter().enumerate() {
+        let command = format!("traceroute -n -I -q 1 -w 1 -N 1 -m 6 {destination}");
+        let mut wanted = expected(version);
+        *wanted.get_mut(1).context("a second hop")? = "*".to_owned();
+        let mut hops = vec![];
+        for _ in 0..RUNS {
+            hops = trace(kernel, &command)?;
+            if addresses(&hops) == wanted {
+                break;
+            }
+        }
+        ensure!(addresses(&hops) == wanted, "{command}: {hops:#?}");
+    }
+    Ok(())
+}
+
 fn check(kernel: &Namespace) -> Result<()> {
     for (version, destination) in DESTINATIONS.into_iter().enumerate() {
-        let expected: Vec<String> = (1..=5)
-            .filter_map(|number| hop(number).get(version).map(ToString::to_string))
-            .chain([destination.to_owned()])
-            .collect();
+        let expected = expected(version);
         for method in ["", "-I", "-T"] {
             let command = format!("traceroute -n -q 1 -w 1 -N 1 -m 6 {method} {destination}");
             let mut hops = vec![];
@@ -130,6 +218,13 @@ fn check(kernel: &Namespace) -> Result<()> {
         ensure!(route.contains("mtu 1400"), "path MTU: {route}");
         let report = kernel.run("ping", &["-n", "-c", "2", "-i", "0.2", destination])?;
         ensure!(report.contains("2 received"), "ping: {report}");
+        // The third hop, since the packet gets no further.
+        let arguments = ["-n", "-c", "1", "-W", "2", "-t", "3", destination];
+        let output = kernel.output("ping", &arguments)?;
+        let report = String::from_utf8_lossy(&output.stdout);
+        let third = expected.get(2).context("a third hop")?;
+        let is_told = report.contains("Time to live exceeded") || report.contains("Time exceeded");
+        ensure!(is_told && report.contains(third), "ping -t 3: {report}");
     }
     Ok(())
 }
@@ -221,12 +316,13 @@ fn the_kernel_obeys_redirects_of_ipv4() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn the_kernels_tools_see_our_hops() -> Result<()> {
-    if !interop_wanted("the kernel's traceroute and mtr through simulated hops") {
-        return Ok(());
-    }
-    let (kernel, path) = (Namespace::new("hops")?, path()?);
+/// Runs `check` in a namespace whose default route leads to our hops.
+fn behind_hops(
+    label: &str,
+    silent: Option<usize>,
+    check: impl FnOnce(&Namespace) -> Result<()>,
+) -> Result<()> {
+    let (kernel, path) = (Namespace::new(label)?, path(silent)?);
     let device = device(
         &kernel,
         &[
@@ -249,4 +345,21 @@ fn the_kernels_tools_see_our_hops() -> Result<()> {
             Err(_) => anyhow::bail!("the hops fell over"),
         }
     })
+}
+
+#[test]
+fn the_kernels_tools_see_our_hops() -> Result<()> {
+    if !interop_wanted("the kernel's traceroute and mtr through simulated hops") {
+        return Ok(());
+    }
+    behind_hops("hops", None, check)?;
+    behind_hops("silent-hop", Some(1), a_silent_hop)
+}
+
+#[test]
+fn other_tools_see_our_hops() -> Result<()> {
+    if !interop_wanted("scamper, fping and other traceroutes through simulated hops") {
+        return Ok(());
+    }
+    behind_hops("more-hops", None, others)
 }
