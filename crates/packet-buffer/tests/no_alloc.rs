@@ -9,7 +9,6 @@
 
 mod vectors;
 
-use arch::{allocations, octets_allocated};
 use core::hint::black_box;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use packet_buffer::wire::{
@@ -19,49 +18,10 @@ use packet_buffer::wire::{
     TcpRepr, TcpSegment, UdpDatagram, UdpRepr,
 };
 use packet_buffer::{IpPacketMut, PacketBuf};
+use testkit::CountingAllocator;
 
-/// The allocator that counts.
-#[expect(unsafe_code, reason = "the global allocator can only be replaced so")]
-mod arch {
-    use core::alloc::{GlobalAlloc, Layout};
-    use core::cell::Cell;
-    use std::alloc::System;
-
-    struct Counting;
-
-    thread_local! {
-        /// Of this thread alone: the test harness allocates whenever it likes.
-        static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-        static OCTETS: Cell<usize> = const { Cell::new(0) };
-    }
-
-    #[global_allocator]
-    static COUNTING: Counting = Counting;
-
-    // SAFETY: every call is handed on to the system's allocator as it came. The counters need
-    // neither memory nor a destructor, so that counting does not allocate.
-    unsafe impl GlobalAlloc for Counting {
-        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-            OCTETS.set(OCTETS.get() + layout.size());
-            // SAFETY: the caller keeps to the contract of `alloc`.
-            unsafe { System.alloc(layout) }
-        }
-
-        unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-            // SAFETY: `memory` came from `System.alloc` with this layout.
-            unsafe { System.dealloc(memory, layout) }
-        }
-    }
-
-    pub(super) fn allocations() -> usize {
-        ALLOCATIONS.get()
-    }
-
-    pub(super) fn octets_allocated() -> usize {
-        OCTETS.get()
-    }
-}
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 const A: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const B: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 7);
@@ -70,9 +30,9 @@ const B6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 2);
 
 /// How many allocations `work` makes.
 fn allocations_of(work: impl FnOnce()) -> usize {
-    let before = allocations();
+    let before = CountingAllocator::allocations();
     work();
-    allocations() - before
+    CountingAllocator::allocations() - before
 }
 
 /// Reads `octets` as every format, down to the options.
@@ -261,9 +221,9 @@ fn freezing() {
     let mut packet = PacketBuf::from_slice(64, &[0x5a; 1400]);
     packet.trim_front(8);
     let address = packet.as_slice().as_ptr();
-    let before = octets_allocated();
+    let before = CountingAllocator::allocated();
     let frozen = packet.freeze();
     let second = frozen.clone();
-    assert!(octets_allocated() - before < 128);
+    assert!(CountingAllocator::allocated() - before < 128);
     assert_eq!((frozen.as_ptr(), second.as_ptr()), (address, address));
 }

@@ -16,51 +16,10 @@ use core::net::Ipv4Addr;
 use packet_buffer::fragment::{FragmentDiscard, ReassemblerConfig, WhenFull};
 use packet_buffer::wire::Ipv4Repr;
 use support::*;
+use testkit::CountingAllocator;
 
-mod arch {
-    #![expect(unsafe_code, reason = "an allocator is unsafe to write")]
-
-    use core::alloc::{GlobalAlloc, Layout};
-    use core::cell::Cell;
-    use std::alloc::System;
-
-    /// The system's allocator, which counts what each thread holds.
-    struct Counting;
-
-    thread_local! {
-        static HELD: Cell<isize> = const { Cell::new(0) };
-    }
-
-    /// Octets that this thread has allocated and not freed, with 16 for each block, which is what
-    /// common allocators need for themselves.
-    pub(crate) fn held() -> isize {
-        HELD.get()
-    }
-
-    fn count(octets: usize, sign: isize) {
-        // While a thread ends, nobody asks any more.
-        let _ = HELD.try_with(|held| held.set(held.get() + sign * (octets as isize + 16)));
-    }
-
-    // SAFETY: every call is passed on to the system's allocator as it is; counting does not
-    // allocate.
-    unsafe impl GlobalAlloc for Counting {
-        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            count(layout.size(), 1);
-            // SAFETY: the caller keeps the contract of `GlobalAlloc`, which is the same.
-            unsafe { System.alloc(layout) }
-        }
-
-        unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-            count(layout.size(), -1);
-            // SAFETY: the caller keeps the contract of `GlobalAlloc`, which is the same.
-            unsafe { System.dealloc(block, layout) }
-        }
-    }
-
-    #[global_allocator]
-    static ALLOCATOR: Counting = Counting;
-}
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// What is there whatever is held: the roots of three maps, which may be nearly empty, and the queue
 /// of events.
@@ -83,7 +42,7 @@ fn compare(sources: u32, fragments: u16, length: usize) {
             packets.push(fragment4_of(header, offset, true, &vec![0; length]));
         }
     }
-    let before = arch::held();
+    let before = CountingAllocator::held();
     let mut bench = Bench::with(ReassemblerConfig {
         when_full: WhenFull::DropNew,
         max_octets: ROOM,
@@ -99,7 +58,10 @@ fn compare(sources: u32, fragments: u16, length: usize) {
             Err(discard) => panic!("{discard}"),
         }
     }
-    let (held, said) = (arch::held() - before, bench.reassembler.octets() as isize);
+    let (held, said) = (
+        CountingAllocator::held() - before,
+        bench.reassembler.octets() as isize,
+    );
     assert!(said > 1_900_000, "the room was filled: {said}");
     assert!(
         held <= said + FIXED,
@@ -114,7 +76,10 @@ fn compare(sources: u32, fragments: u16, length: usize) {
         .handle_timeout(packet_buffer::Instant::MAX);
     while bench.reassembler.poll_event().is_some() {}
     assert_eq!(bench.reassembler.octets(), 0);
-    assert!(arch::held() - before <= FIXED, "what was held is freed");
+    assert!(
+        CountingAllocator::held() - before <= FIXED,
+        "what was held is freed"
+    );
 }
 
 #[test]

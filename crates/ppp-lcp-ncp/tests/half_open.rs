@@ -17,52 +17,10 @@ use ppp_lcp_ncp::link::{Link, LinkConfig, Phase};
 use ppp_lcp_ncp::pppoe::{
     AccessConcentrator, ConcentratorConfig, PppoeCode, PppoePacket, PppoeRepr, TagKind, append_tag,
 };
-use testkit::SeededRandom;
+use testkit::{CountingAllocator, SeededRandom};
 
-mod arch {
-    #![expect(unsafe_code, reason = "an allocator is unsafe to write")]
-
-    use core::alloc::{GlobalAlloc, Layout};
-    use core::cell::Cell;
-    use std::alloc::System;
-
-    /// The system's allocator, which counts what each thread holds.
-    struct Counting;
-
-    thread_local! {
-        static HELD: Cell<isize> = const { Cell::new(0) };
-    }
-
-    /// Octets that this thread has allocated and not freed, with 16 for each block, which is what
-    /// common allocators need for themselves.
-    pub(crate) fn held() -> isize {
-        HELD.get()
-    }
-
-    fn count(octets: usize, sign: isize) {
-        // While a thread ends, nobody asks any more.
-        let _ = HELD.try_with(|held| held.set(held.get() + sign * (octets as isize + 16)));
-    }
-
-    // SAFETY: every call is passed on to the system's allocator as it is; counting does not
-    // allocate.
-    unsafe impl GlobalAlloc for Counting {
-        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-            count(layout.size(), 1);
-            // SAFETY: the caller keeps the contract of `GlobalAlloc`, which is the same.
-            unsafe { System.alloc(layout) }
-        }
-
-        unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-            count(layout.size(), -1);
-            // SAFETY: the caller keeps the contract of `GlobalAlloc`, which is the same.
-            unsafe { System.dealloc(block, layout) }
-        }
-    }
-
-    #[global_allocator]
-    static ALLOCATOR: Counting = Counting;
-}
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// What the documentation of `Link` states, in octets, with the link itself.
 const LINK_WITH_PATIENT_CALLER: isize = 8 << 10;
@@ -138,7 +96,7 @@ fn flood(method: AuthMethod, seed: u64, is_patient: bool) -> isize {
         PacketBuf::with_capacity(64, 2_048),
         PacketBuf::with_capacity(64, 2_048),
     );
-    let before = arch::held();
+    let before = CountingAllocator::held();
     let mut link = server(method);
     let itself = size_of::<Link>() as isize;
     let mut most = 0;
@@ -168,7 +126,7 @@ fn flood(method: AuthMethod, seed: u64, is_patient: bool) -> isize {
         }
         // What the test itself allocates in a step is not the link's.
         let own = packet.capacity() as isize + 16;
-        most = most.max(arch::held() - before - own + itself);
+        most = most.max(CountingAllocator::held() - before - own + itself);
     }
     most
 }
@@ -222,7 +180,7 @@ fn a_session_of_a_concentrator() {
     };
     let long = [7; 1_000];
     let mut out = PacketBuf::with_capacity(64, 2_048);
-    let before = arch::held();
+    let before = CountingAllocator::held();
     let mut after_padis = 0;
     for number in 0..SESSIONS {
         let [_, b, c, d] = number.to_be_bytes();
@@ -241,7 +199,7 @@ fn a_session_of_a_concentrator() {
         assert!(ac.poll_transmit(&mut out));
         drop(padi);
         if number == 0 {
-            after_padis = arch::held() - before;
+            after_padis = CountingAllocator::held() - before;
         }
         let cookie = {
             let frame = EthernetFrame::parse(out.as_slice()).unwrap();
@@ -264,7 +222,7 @@ fn a_session_of_a_concentrator() {
         assert!(ac.poll_transmit(&mut out));
         assert!(ac.poll_event().is_some());
     }
-    let each = (arch::held() - before) / SESSIONS as isize;
+    let each = (CountingAllocator::held() - before) / SESSIONS as isize;
     println!("{each} octets a session, {after_padis} after the first PADI");
     assert_eq!(ac.half_open(), 2_000);
     assert!(each <= SESSION, "{each}");
@@ -273,6 +231,6 @@ fn a_session_of_a_concentrator() {
     // All is given back when the sessions end.
     ac.handle_timeout(Instant::from_secs(60));
     while ac.poll_event().is_some() || ac.poll_transmit(&mut out) {}
-    let left = arch::held() - before;
+    let left = CountingAllocator::held() - before;
     assert!(ac.is_empty() && left < 400_000, "{left}");
 }

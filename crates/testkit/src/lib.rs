@@ -9,6 +9,7 @@
 //! | looking at a simulation with Wireshark | [`Tap`], [`pcapng`] |
 //! | real packets with a dissector's reading | [`captures`] |
 //! | parsers that must not panic | [`sweep()`] |
+//! | what is allocated | [`CountingAllocator`] |
 //!
 //! # Two nodes on a lossy link
 //!
@@ -99,6 +100,7 @@
 
 extern crate alloc;
 
+mod arch;
 pub mod captures;
 pub mod contract;
 mod host;
@@ -110,6 +112,7 @@ mod seed;
 mod sweep;
 mod tap;
 
+pub use arch::CountingAllocator;
 pub use contract::{Contract, ContractChecker, assert_deterministic};
 pub use host::{Heard, Host};
 pub use net::{
