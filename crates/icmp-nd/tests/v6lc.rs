@@ -18,10 +18,14 @@
 mod packets;
 #[path = "v6lc/section1.rs"]
 mod section1;
-#[path = "v6lc/section2.rs"]
-mod section2;
+#[path = "v6lc/section2_advertisements.rs"]
+mod section2_advertisements;
 #[path = "v6lc/section2_redirect.rs"]
 mod section2_redirect;
+#[path = "v6lc/section2_resolution.rs"]
+mod section2_resolution;
+#[path = "v6lc/section2_routers.rs"]
+mod section2_routers;
 #[path = "v6lc/section3.rs"]
 mod section3;
 #[path = "v6lc/section4.rs"]

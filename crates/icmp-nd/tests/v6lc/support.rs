@@ -19,6 +19,7 @@ use core::time::Duration;
 use icmp_nd::address::{AddressState, ManualAddress};
 use icmp_nd::host::{Host, HostConfig, Rejection};
 use icmp_nd::nd::Interface;
+use icmp_nd::neighbor::State;
 use icmp_nd::router::{Router, RouterConfig, RouterInterface};
 use icmp_nd::wire::solicited_node;
 use icmp_nd::{Instant, PacketBuf};
@@ -605,4 +606,19 @@ pub(crate) fn assert_no_errors(seen: &[Seen]) {
         seen.iter().all(|it| it.icmp().is_none_or(|it| it.0 >= 128)),
         "{seen:?}"
     );
+}
+
+/// A station that no other constant names.
+pub(crate) const OTHER_MAC: MacAddr = MacAddr([0x02, 0, 0, 0, 0, 0x5a]);
+
+/// The state of an entry of the neighbor cache.
+pub(crate) fn cache(lab: &Lab, address: &str) -> Option<State> {
+    let entry = lab.nd().neighbors().get(ip(address))?;
+    Some(entry.state())
+}
+
+/// Whether an entry of the neighbor cache is a router's.
+pub(crate) fn is_router(lab: &Lab, address: &str) -> Option<bool> {
+    let entry = lab.nd().neighbors().get(ip(address))?;
+    Some(entry.is_router())
 }
