@@ -154,6 +154,7 @@ pub mod ping;
 pub mod pmtu;
 pub mod probe;
 pub mod query;
+mod rate;
 pub mod reception;
 pub mod router;
 pub mod traceroute;

@@ -1,5 +1,6 @@
 //! Token buckets: one a destination, and one for all.
 
+use crate::rate::{Bucket, Rate};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::fmt;
@@ -10,15 +11,6 @@ use foldhash::SharedSeed;
 use foldhash::fast::SeedableRandomState;
 use hashbrown::HashTable;
 use packet_buffer::{Instant, RandomSource};
-
-/// How often: `burst` at once, and one more each `interval`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// The time in which one is earned. Zero lifts the limit.
-    pub interval: Duration,
-    /// How many may be saved up; at least 1.
-    pub burst: u32,
-}
 
 /// How a [`RateLimiter`] is set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,30 +53,6 @@ pub enum Limited {
     Global,
 }
 
-/// A bucket: `burst` tokens, one of which is earned each `interval`.
-///
-/// It is kept as the moment when it will be full again, which is all there is to know: an empty
-/// bucket is full after `burst` intervals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bucket {
-    full_at: Instant,
-}
-
-impl Bucket {
-    /// The moment when the bucket is full after `tokens` more are taken at `now`; `None` when there is
-    /// not one.
-    fn take(self, now: Instant, rate: &Rate, tokens: u32) -> Option<Self> {
-        let full_at = self.full_at.max(now);
-        // There is a token when at most burst - 1 intervals are missing.
-        let missing = full_at - now;
-        if missing > rate.interval.saturating_mul(rate.burst.saturating_sub(1)) {
-            return None;
-        }
-        let full_at = full_at + rate.interval.saturating_mul(tokens);
-        Some(Self { full_at })
-    }
-}
-
 struct Entry {
     key: IpAddr,
     bucket: Bucket,
@@ -124,7 +92,7 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// A limiter whose buckets are full. A `burst` or a `destinations` of 0 is taken as 1, a prefix
+    /// A limiter whose buckets are full. A `destinations` of 0 is taken as 1, a prefix
     /// length above 128 as 128.
     pub fn new(config: RateLimitConfig, mut random: Box<dyn RandomSource + Send>) -> Self {
         let hasher = SeedableRandomState::with_seed(random.next_u64(), SharedSeed::global_fixed());
@@ -135,9 +103,7 @@ impl RateLimiter {
             destinations: HashTable::new(),
             order: BTreeMap::new(),
             next_use: 0,
-            global: Bucket {
-                full_at: Instant::ZERO,
-            },
+            global: Bucket::FULL,
             latest: Instant::ZERO,
             forgotten: 0,
         }
@@ -155,11 +121,10 @@ impl RateLimiter {
         let now = self.latest.max(now);
         let key = self.key(destination);
         let hash = self.hasher.hash_one(key);
-        let full = Bucket { full_at: now };
         let bucket = self
             .destinations
             .find(hash, |entry| entry.key == key)
-            .map_or(full, |entry| entry.bucket);
+            .map_or(Bucket::FULL, |entry| entry.bucket);
         let Some(bucket) = bucket.take(now, &self.config.per_destination, 1) else {
             return Err(Limited::Destination);
         };

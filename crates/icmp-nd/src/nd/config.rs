@@ -2,7 +2,7 @@
 
 use crate::address::{AddressConfig, AddressConfigError};
 use crate::mld::{ListenerConfig, ListenerConfigError};
-use crate::neighbor::{NeighborConfig, NeighborConfigError, RateLimit};
+use crate::neighbor::{NeighborConfig, NeighborConfigError, Rate};
 use crate::validation::NdLimits;
 use core::time::Duration;
 use packet_buffer::wire::MacAddr;
@@ -91,9 +91,9 @@ pub struct InterfaceLimits {
     /// Options in one message. Default: 64.
     pub message: NdLimits,
     /// Router Advertisements that are looked at. Default: 16 a second, 64 at once.
-    pub router_advertisements: RateLimit,
+    pub router_advertisements: Rate,
     /// Redirects that are looked at. Default: 16 a second, 64 at once.
-    pub redirects: RateLimit,
+    pub redirects: Rate,
     /// On-link prefixes. Default: 32.
     pub max_prefixes: usize,
     /// Default routers. Default: 16.
@@ -119,10 +119,7 @@ pub struct InterfaceLimits {
 
 impl Default for InterfaceLimits {
     fn default() -> Self {
-        let sixteen_a_second = RateLimit {
-            per_second: 16,
-            burst: 64,
-        };
+        let sixteen_a_second = Rate::per_second(16, 64);
         Self {
             message: NdLimits::default(),
             router_advertisements: sixteen_a_second,

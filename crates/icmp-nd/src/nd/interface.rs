@@ -10,7 +10,8 @@ use super::transmit::Advertisement;
 use super::{ALL_NODES, ALL_ROUTERS};
 use crate::address::{AddError, AddressTable, GroupChange, ManualAddress, solicited_node};
 use crate::mld::Listener;
-use crate::neighbor::{Actions, NeighborCache, NeighborEvent, TokenBucket, reachable_time};
+use crate::neighbor::{Actions, NeighborCache, NeighborEvent, reachable_time};
+use crate::rate::Limiter;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::fmt;
@@ -87,8 +88,8 @@ pub struct Interface {
     pub(super) delayed_count: u64,
     /// Unsolicited advertisements that are left to send, and when.
     announcements: Option<(u8, Instant)>,
-    pub(super) router_advertisement_bucket: TokenBucket,
-    pub(super) redirect_bucket: TokenBucket,
+    pub(super) router_advertisement_bucket: Limiter,
+    pub(super) redirect_bucket: Limiter,
     /// Picks the router of a destination among equal ones.
     pub(super) spread: SeedableRandomState,
     events: VecDeque<Event>,
@@ -136,8 +137,8 @@ impl Interface {
             delayed: BTreeMap::new(),
             delayed_count: 0,
             announcements: None,
-            router_advertisement_bucket: TokenBucket::new(limits.router_advertisements),
-            redirect_bucket: TokenBucket::new(limits.redirects),
+            router_advertisement_bucket: Limiter::new(limits.router_advertisements),
+            redirect_bucket: Limiter::new(limits.redirects),
             spread: crate::hash::new_hasher(&mut random),
             events: VecDeque::new(),
             latest: Instant::ZERO,

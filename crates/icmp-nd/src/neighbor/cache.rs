@@ -1,6 +1,5 @@
 //! Many neighbors.
 
-use super::bucket::TokenBucket;
 use super::config::{
     NeighborConfig, NeighborConfigError, NeighborEvent, NeighborStats, Output, Resolution,
 };
@@ -10,6 +9,7 @@ use super::state::{Actions, State};
 use super::store::index;
 use super::timers::Timers;
 use crate::hash::{HashMap, new_map};
+use crate::rate::Limiter;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt::Debug;
@@ -68,7 +68,7 @@ pub struct NeighborCache<A> {
     pub(super) free: Vec<u32>,
     pub(super) lists: Lists,
     pub(super) timers: Timers,
-    pub(super) bucket: TokenBucket,
+    pub(super) bucket: Limiter,
     /// Slots with a solicitation to send.
     pub(super) solicitations: VecDeque<u32>,
     /// Packets to send, which were in an entry's queue.
@@ -124,7 +124,7 @@ impl<A: NeighborAddress> NeighborCache<A> {
             free: Vec::new(),
             lists: Lists::EMPTY,
             timers: Timers::default(),
-            bucket: TokenBucket::new(config.solicitations),
+            bucket: Limiter::new(config.solicitations),
             solicitations: VecDeque::new(),
             released: VecDeque::new(),
             unreachable: VecDeque::new(),

@@ -1,7 +1,7 @@
 //! Limits, counters, and what the cache says.
 
-use super::bucket::RateLimit;
 use super::entry::NudTiming;
+use crate::rate::Rate;
 use core::time::Duration;
 use packet_buffer::wire::MacAddr;
 use packet_buffer::{PacketBuf, RandomSource};
@@ -22,7 +22,7 @@ pub struct NeighborConfig {
     pub max_octets: usize,
     /// Solicitations for neighbors that are not known yet. Probes of known ones are not counted:
     /// those must not suffer from a scan (RFC 6583 §7.2). Default: 100 a second, 200 at once.
-    pub solicitations: RateLimit,
+    pub solicitations: Rate,
     /// Times and counts.
     pub timing: NudTiming,
 }
@@ -35,10 +35,7 @@ impl Default for NeighborConfig {
             max_packets_per_neighbor: 8,
             max_packets: 256,
             max_octets: 262_144,
-            solicitations: RateLimit {
-                per_second: 100,
-                burst: 200,
-            },
+            solicitations: Rate::per_second(100, 200),
             timing: NudTiming::default(),
         }
     }

@@ -22,7 +22,6 @@
 //! scan of the link (RFC 6583) costs only those. Of the packets for one neighbor the newest stay
 //! (RFC 4861 §7.2.2).
 
-mod bucket;
 mod cache;
 mod config;
 mod entry;
@@ -31,8 +30,7 @@ mod state;
 mod store;
 mod timers;
 
-pub use bucket::RateLimit;
-pub(crate) use bucket::TokenBucket;
+pub use crate::rate::Rate;
 pub use cache::{NeighborAddress, NeighborCache};
 pub use config::{
     NeighborConfig, NeighborConfigError, NeighborEvent, NeighborStats, Output, Resolution,

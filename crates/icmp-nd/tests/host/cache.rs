@@ -3,7 +3,7 @@
 use crate::support::{OWN, PEER, secs};
 use core::net::Ipv4Addr;
 use icmp_nd::neighbor::{
-    Advertised, NeighborCache, NeighborConfig, NudTiming, Output, RateLimit, Resolution, State,
+    Advertised, NeighborCache, NeighborConfig, NudTiming, Output, Rate, Resolution, State,
     reachable_time,
 };
 use icmp_nd::{Instant, PacketBuf};
@@ -36,7 +36,7 @@ fn small() -> NeighborConfig {
         max_packets_per_neighbor: 2,
         max_packets: 3,
         max_octets: 1000,
-        solicitations: RateLimit::UNLIMITED,
+        solicitations: Rate::UNLIMITED,
         timing: NudTiming::default(),
     }
 }
@@ -131,10 +131,7 @@ fn packets_that_wait_are_bounded_together() {
 fn solicitations_are_limited_and_probes_are_not() {
     let mut config = small();
     config.max_unresolved = 4;
-    config.solicitations = RateLimit {
-        per_second: 1,
-        burst: 2,
-    };
+    config.solicitations = Rate::per_second(1, 2);
     let mut cache = cache(config);
     let now = Instant::from_secs(10);
     cache.heard(now, address(100), Some(PEER), None);
