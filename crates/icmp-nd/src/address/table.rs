@@ -157,6 +157,8 @@ pub struct AddressTable {
     announced: BTreeSet<Ipv6Addr>,
     events: VecDeque<AddressEvent>,
     deadline: Option<Instant>,
+    /// When the first solicitation since the start may go out.
+    first_at: Instant,
 }
 
 impl AddressTable {
@@ -184,6 +186,7 @@ impl AddressTable {
             announced: BTreeSet::new(),
             events: VecDeque::new(),
             deadline: None,
+            first_at: Instant::ZERO,
         })
     }
 
@@ -197,8 +200,9 @@ impl AddressTable {
         self.link_local_attempts = 0;
         // RFC 4862 §5.4.2 SHOULD (first-delay): the first message of an interface is delayed at random.
         let delay = self.random_delay(self.config.max_solicitation_delay);
+        self.first_at = now + delay;
         for entry in &mut self.entries {
-            entry.dad = Dad::Waiting(now + delay);
+            entry.dad = Dad::Waiting(self.first_at);
         }
         let address = self.link_local();
         if let Some(address) = address.filter(|&address| self.get(address).is_none()) {
@@ -255,7 +259,9 @@ impl AddressTable {
             return Err(AddError::AddressLimit);
         }
         let now = self.advance(now);
-        let entry = self.entry(now, manual, AddressOrigin::Manual, Duration::ZERO);
+        // RFC 4862 §5.4.2 SHOULD (first-delay): one that is configured right after the start waits as well.
+        let delay = self.first_at - now;
+        let entry = self.entry(now, manual, AddressOrigin::Manual, delay);
         self.push_entry(entry);
         self.run(now);
         Ok(())

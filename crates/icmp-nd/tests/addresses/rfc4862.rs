@@ -172,6 +172,31 @@ mod section_5_4_2 {
         assert!(delays[5] < 300 && delays[45] > 700, "{delays:?}");
     }
 
+    // RFC 4862 §5.4.2 SHOULD (first-delay): what is configured right after the start waits with it, and
+    // what is configured later does not.
+    #[test]
+    fn an_address_of_the_caller_waits_for_the_first_moment_as_well() {
+        for seed in 0..50 {
+            let mut bench = Bench::with_seed(config(), seed);
+            bench.table.start(bench.now);
+            let manual = ManualAddress::new(ip("2001:db8::1"), 64);
+            bench.table.add(bench.now, &manual).unwrap();
+            bench.run_for(secs(3));
+            let (first, _) = bench.sent[0];
+            let of_it = bench
+                .sent
+                .iter()
+                .find(|it| it.1.target == ip("2001:db8::1"));
+            assert_eq!(of_it.unwrap().0, first, "seed {seed}");
+            assert!(first > Instant::ZERO);
+            bench.sent.clear();
+            let manual = ManualAddress::new(ip("2001:db8::2"), 64);
+            bench.table.add(bench.now, &manual).unwrap();
+            bench.drain();
+            assert_eq!(bench.sent.len(), 1, "the first message is long gone");
+        }
+    }
+
     // RFC 4862 §5.4.2 SHOULD (multicast-delay): all hosts that heard it would start at once.
     #[test]
     fn a_multicast_advertisement_delays_the_test() {
