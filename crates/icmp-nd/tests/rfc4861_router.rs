@@ -15,6 +15,7 @@
 mod router {
     mod advertiser;
     mod attacks;
+    mod listener;
     mod proxy;
     mod redirects;
     mod simulation;

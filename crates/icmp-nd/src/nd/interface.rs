@@ -154,6 +154,7 @@ impl Interface {
         let now = self.advance(now);
         self.forget();
         self.addresses.start(now);
+        // RFC 4291 §2.8 MUST (router-groups): a router listens to all-routers, and says so.
         if self.config.role == Role::Router {
             self.update_group(ALL_ROUTERS);
         }

@@ -6,7 +6,7 @@ use crate::generation::LinkDelivery;
 use crate::nd;
 use crate::pmtu::{Confirmation, Path, Report};
 use crate::validation::{self, NdLimits};
-use crate::wire::NdMessage;
+use crate::wire::{MldMessage, NdMessage};
 use core::net::{IpAddr, Ipv6Addr};
 use packet_buffer::PacketBuf;
 use packet_buffer::fragment::{Ipv6Fragmenter, Reassembly};
@@ -65,7 +65,7 @@ impl Router {
         };
         let message = Icmpv6Message::parse(payload).map_err(|_| RouterDiscard::Icmpv6)?;
         let message_type = message.message_type();
-        if NdMessage::is_type(message_type) {
+        if NdMessage::is_type(message_type) || MldMessage::is_type(message_type) {
             if whole {
                 // RFC 6980 §5 MUST: Neighbor Discovery in fragments is ignored.
                 return Err(RouterDiscard::Icmpv6);
@@ -83,7 +83,8 @@ impl Router {
         }
     }
 
-    /// Neighbor Discovery goes to all parts of the interface; it is refused when all refuse it.
+    /// Neighbor Discovery goes to all parts of the interface; it is refused when all refuse it. Listener
+    /// queries are the interface's alone.
     fn neighbor_discovery(
         &mut self,
         port: usize,
