@@ -8,6 +8,11 @@
     reason = "tests"
 )]
 
+#[global_allocator]
+static ALLOCATOR: testkit::CountingAllocator = testkit::CountingAllocator;
+
+#[path = "host/allocations.rs"]
+mod allocations;
 #[path = "host/arp.rs"]
 mod arp;
 #[path = "host/attacks.rs"]

@@ -66,7 +66,8 @@ impl Outgoing {
 
 impl Host {
     /// Sends an upper layer's packet: writes the IP header in front of it, finds the way, splits it
-    /// where the path needs that. On success `payload` is empty, or another buffer.
+    /// where the path needs that. On success `payload` is empty: the same buffer, or another that was used
+    /// before.
     ///
     /// # Errors
     ///
@@ -231,7 +232,8 @@ impl Host {
         let mut piece = self.take_buffer();
         while fragmenter.next_fragment(&mut piece) {
             self.transmit_ipv4(now, &mut piece)?;
-            piece = self.take_buffer();
+            let next = self.take_buffer();
+            self.give_back(core::mem::replace(&mut piece, next));
         }
         self.give_back(piece);
         Ok(())
@@ -254,7 +256,8 @@ impl Host {
         let mut piece = self.take_buffer();
         while fragmenter.next_fragment(&mut piece) {
             self.transmit_ipv6(now, &mut piece)?;
-            piece = self.take_buffer();
+            let next = self.take_buffer();
+            self.give_back(core::mem::replace(&mut piece, next));
         }
         self.give_back(piece);
         packet.clear();
@@ -318,7 +321,9 @@ impl Host {
             self.stats.transmit_queue_full += 1;
             return Err(SendError::QueueFull);
         }
-        let mut frame = core::mem::take(packet);
+        // Another buffer in its place, so that whoever sends again and again need not allocate.
+        let spare = self.take_buffer();
+        let mut frame = core::mem::replace(packet, spare);
         // The header is always writable: there are no tags.
         let _ = self.write_ethernet(link_destination, ethertype, &mut frame);
         self.frames.push_back(frame);
