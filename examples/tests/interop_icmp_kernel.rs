@@ -95,7 +95,7 @@ fn the_kernels_tools_find_us() -> Result<()> {
     // A host does not answer Router Solicitations.
     expect(&kernel, "rdisc6 -1 -r 1 -w 500 inw0", &["No response"])?;
     for address in ["192.0.2.2", "2001:db8::2"] {
-        let line = format!("traceroute -n -q 1 -w 2 -m 3 {address}");
+        let line = format!("traceroute.db -n -q 1 -w 2 -m 3 {address}");
         let report = expect(&kernel, &line, &[&format!(" 1  {address}  ")])?;
         ensure!(!report.contains(" 2  "), "{report}");
     }

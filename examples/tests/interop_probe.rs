@@ -184,7 +184,7 @@ fn every_kind_of_probe_finds_the_routers_of_the_kernel() -> Result<()> {
                 theirs.push(of_theirs);
             }
             theirs.push(server);
-            let text = path.client.run("traceroute", &theirs)?;
+            let text = path.client.run("traceroute.db", &theirs)?;
             ensure!(printed(&text, &wanted), "traceroute {theirs:?}: {text}");
         }
         let rounds = path.trace(&["--icmp", "--mtr", "--rounds", "5", "-i", "0.1", server])?;
@@ -269,7 +269,7 @@ fn unreachable_codes_and_silence_are_told() -> Result<()> {
         // Theirs has the same sign.
         let text = path
             .client
-            .run("traceroute", &["-n", "-q1", "-w2", target])?;
+            .run("traceroute.db", &["-n", "-q1", "-w2", target])?;
         ensure!(text.contains(sign), "traceroute {target}: {text}");
     }
     path.third

@@ -165,7 +165,7 @@ fn others(kernel: &Namespace) -> Result<()> {
 /// A hop that forwards and says nothing is a star, and the next is where it was.
 fn a_silent_hop(kernel: &Namespace) -> Result<()> {
     for (version, destination) in DESTINATIONS.into_iter().enumerate() {
-        let command = format!("traceroute -n -I -q 1 -w 1 -N 1 -m 6 {destination}");
+        let command = format!("traceroute.db -n -I -q 1 -w 1 -N 1 -m 6 {destination}");
         let mut wanted = expected(version);
         *wanted.get_mut(1).context("a second hop")? = "*".to_owned();
         let mut hops = vec![];
@@ -184,7 +184,7 @@ fn check(kernel: &Namespace) -> Result<()> {
     for (version, destination) in DESTINATIONS.into_iter().enumerate() {
         let expected = expected(version);
         for method in ["", "-I", "-T"] {
-            let command = format!("traceroute -n -q 1 -w 1 -N 1 -m 6 {method} {destination}");
+            let command = format!("traceroute.db -n -q 1 -w 1 -N 1 -m 6 {method} {destination}");
             let mut hops = vec![];
             for _ in 0..RUNS {
                 hops = trace(kernel, &command)?;
@@ -194,7 +194,7 @@ fn check(kernel: &Namespace) -> Result<()> {
             }
             ensure!(addresses(&hops) == expected, "{command}: {hops:#?}");
         }
-        let command = format!("traceroute -n -e -q 1 -w 2 -N 1 -m 10 {destination}");
+        let command = format!("traceroute.db -n -e -q 1 -w 2 -N 1 -m 10 {destination}");
         let hops = trace(kernel, &command)?;
         let third = hops.get(2).context("a third hop")?;
         ensure!(

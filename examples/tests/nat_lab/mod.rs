@@ -277,7 +277,7 @@ impl Lab {
                 .collect();
             // One probe a hop, which the others' packets can crowd out.
             wait_until(Duration::from_secs(30), || {
-                let text = self.clients[0].run("traceroute", &arguments)?;
+                let text = self.clients[0].run("traceroute.db", &arguments)?;
                 let hops: Vec<&str> = text
                     .lines()
                     .skip(1)
