@@ -267,6 +267,7 @@ impl<'a> Icmpv4Message<'a> {
     }
 
     /// The header as values.
+    #[inline]
     pub fn to_repr(&self) -> Icmpv4Repr {
         let code = self.code();
         let rest = self.rest_of_header();

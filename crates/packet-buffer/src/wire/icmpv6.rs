@@ -242,6 +242,7 @@ impl<'a> Icmpv6Message<'a> {
     }
 
     /// The header as values.
+    #[inline]
     pub fn to_repr(&self) -> Icmpv6Repr {
         let code = self.code();
         // `parse` made sure that these octets are there wherever they are used.

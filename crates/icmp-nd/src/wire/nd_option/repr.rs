@@ -226,6 +226,7 @@ impl NdOptionRepr<'_> {
 }
 
 /// Octets of all options together.
+#[inline]
 pub(in crate::wire) fn total_len(options: &[NdOptionRepr<'_>]) -> Result<usize, EmitError> {
     let mut total: usize = 0;
     for option in options {
