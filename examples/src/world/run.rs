@@ -5,7 +5,8 @@ use super::model::{Report, StoryLine};
 use super::scenario::{self, Options, Scenario};
 use super::stage::{Faults, Stage};
 use anyhow::{Context as _, Result, ensure};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use core::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 /// How to run.

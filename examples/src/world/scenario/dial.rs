@@ -192,9 +192,11 @@ fn play(stage: &mut Stage, options: &Options) -> Result<()> {
     stage.run_until("the pings are over", Duration::from_secs(15), |stage| {
         stage.host_node("laptop").is_ok_and(|it| it.has_pinged(0) && it.has_pinged(1))
     })?;
-    let received: Vec<u64> = (0..2)
-        .map(|number| Ok(stage.host_node("laptop")?.pinged(number)?.received))
-        .collect::<Result<_>>()?;
+    let laptop = stage.host_node("laptop")?;
+    let received = [
+        laptop.pinged(0)?.received,
+        laptop.pinged(1)?.received,
+    ];
     stage.say(format!(
         "It pings the server over the noisy line: {} of 5 are answered over IPv4, {} of 5 over IPv6.",
         received[0], received[1]
@@ -214,10 +216,10 @@ fn play(stage: &mut Stage, options: &Options) -> Result<()> {
     stage.run_until("the pages have come", Duration::from_secs(90), |stage| {
         stage.host_node("laptop").is_ok_and(|it| it.tcp().fetches().all(super::super::tcp::Fetch::is_over))
     })?;
-    let (mut lengths, mut done) = (Vec::new(), 0);
-    for number in 0..2 {
+    let (mut lengths, mut done) = ([0; 2], 0);
+    for (number, length) in lengths.iter_mut().enumerate() {
         let fetch = stage.host_node("laptop")?.fetched(number)?;
-        lengths.push(fetch.page.len());
+        *length = fetch.page.len();
         done += u32::from(fetch.is_done());
     }
     stage.say(format!("It fetches the page, over IPv4 and over IPv6: {} and {} octets.", lengths[0], lengths[1]));

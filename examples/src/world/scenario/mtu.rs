@@ -176,7 +176,8 @@ fn play(stage: &mut Stage, _: &Options) -> Result<()> {
         }
         let words: Vec<String> = found.iter().map(ToString::to_string).collect();
         stage.say(format!("The way to {far} carries {} octets: this is what the sender came to believe.", words.join(", then ")));
-        let so = came && found.first() == Some(&9_000) && found[1..] == STEPS;
+        let expected = [9_000].into_iter().chain(STEPS);
+        let so = came && found.iter().copied().eq(expected);
         stage.check(format!("each narrower link to {far} was found"), words.join(", "), so || stage.is_faulty())?;
     }
     for far in FAR_TOO {
