@@ -237,8 +237,8 @@ class Ladder {
     const from = this.place.get(message.from);
     const to = this.scenario.receivers(message).map((name) => this.place.get(name)).filter((x) => x !== undefined);
     if (from === undefined || to.length === 0) return svg;
-    const lost = /lost|dropped|cut/i.test(message.fate);
-    const damaged = !lost && message.fate !== "";
+    const lost = /lost|drop|cut|down|full/i.test(message.fate);
+    const damaged = !lost && /corrupt|damage/i.test(message.fate);
     for (const side of [to.filter((x) => x < from), to.filter((x) => x > from)]) {
       if (side.length === 0) continue;
       const way = side[0] < from ? -1 : 1;

@@ -52,13 +52,15 @@ function placed(nodes, cell, margin) {
 }
 
 /** The pieces of a link: from an end to another, or from each end to the middle of a shared one. */
-function pieces(link, places, bend) {
+function pieces(link, places, bend, clear) {
   const ends = link.ends.map((end) => places.get(end)).filter((place) => place);
   if (ends.length === 0) return null;
-  const middle = {
-    x: ends.reduce((sum, end) => sum + end.x, 0) / ends.length,
-    y: ends.reduce((sum, end) => sum + end.y, 0) / ends.length,
-  };
+  const between = (values) => (Math.min(...values) + Math.max(...values)) / 2;
+  const middle = { x: between(ends.map((end) => end.x)), y: between(ends.map((end) => end.y)) };
+  // The middle of a shared link must not be where a node is.
+  if (ends.length > 2 && [...places.values()].some((place) => Math.hypot(place.x - middle.x, place.y - middle.y) < clear)) {
+    middle.y += clear;
+  }
   if (ends.length === 2) {
     const [a, b] = ends;
     const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
@@ -71,14 +73,18 @@ function pieces(link, places, bend) {
   return { paths, middle, ends };
 }
 
-/** Where a link's name and MTU stand: on both sides of a level line, beside one that is not. */
-function labelPlaces({ x, y }, ends) {
+/** Where a link's name and MTU stand: on both sides of a level line, on the outer side of a steep one. */
+function labelPlaces({ x, y }, ends, center) {
   const [a, b] = ends;
   const slope = ends.length === 2 ? (b.y - a.y) / (b.x - a.x || 1e-9) : 0;
   if (Math.abs(slope) < 0.15) return { name: { x, y: y - 8 }, mtu: { x, y: y + 15 } };
   if (Math.abs(slope) > 4) {
     const beside = { x: x + 8, "text-anchor": "start" };
     return { name: { ...beside, y }, mtu: { ...beside, y: y + 13 } };
+  }
+  if (y > center && Math.abs(slope) > 0.6) {
+    const below = slope < 0 ? { x: x + 3, "text-anchor": "start" } : { x: x - 3, "text-anchor": "end" };
+    return { name: { ...below, y: y + 15 }, mtu: { ...below, y: y + 27 } };
   }
   const beside = slope < 0 ? { x: x - 3, "text-anchor": "end" } : { x: x + 3, "text-anchor": "start" };
   return { name: { ...beside, y: y - 18 }, mtu: { ...beside, y: y - 6 } };
@@ -102,7 +108,7 @@ function miniature(nodes, links) {
   const svg = picture(Math.max(width, 24), Math.max(height, 24), { class: "miniature", "aria-hidden": "true" });
   const bent = bends(links);
   links.forEach((link, index) => {
-    const drawn = pieces(link, places, bent[index] / 4);
+    const drawn = pieces(link, places, bent[index] / 4, 12);
     for (const d of drawn?.paths ?? []) {
       svg.append(s("path", { d, class: link.outages.length > 0 ? "link was-cut" : "link" }));
     }
@@ -128,10 +134,11 @@ class Topology {
     const svg = picture(Math.max(width, 240), Math.max(height, 120), { class: "topology-picture", role: "group" });
     svg.setAttribute("aria-label", `${several(nodes.length, "node")} and ${several(links.length, "link")}`);
     svg.style.maxWidth = `${Math.max(width, 240) * 1.15}px`;
+    this.center = height / 2;
     this.links = new Map();
     const bent = bends(links);
     links.forEach((link, index) => {
-      const drawn = pieces(link, places, bent[index]);
+      const drawn = pieces(link, places, bent[index], 50);
       if (drawn) svg.append(this.drawLink(link, drawn));
     });
     this.flights = s("g", { class: "flights", "aria-hidden": "true" });
@@ -153,7 +160,7 @@ class Topology {
       s("path", { d, class: "wire" }),
     ]);
     if (ends.length !== 2) parts.push(s("circle", { cx: middle.x, cy: middle.y, r: 4, class: "joint" }));
-    const text = labelPlaces(middle, ends);
+    const text = labelPlaces(middle, ends, this.center);
     const group = s(
       "g",
       { ...this.pressable("link", link.name), class: `link ${link.kind}` },
