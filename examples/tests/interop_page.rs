@@ -188,6 +188,14 @@ fn a_message_opens_and_the_keys_lead_through_the_ladder() -> Result<()> {
     let page = Page::new("message", &report)?;
     let mut browser = browser()?;
     browser.open(&page.file, "")?;
+    // What did not arrive, or not whole, looks broken.
+    for (index, broken) in [(4, [0, 0]), (5, [2, 0]), (11, [0, 1]), (14, [2, 0])] {
+        let parts = format!(
+            "['.shaft.lost', '.shaft.damaged'].map((part) => \
+             document.querySelectorAll(`#row-{index} ${{part}}`).length)"
+        );
+        ensure_is(&mut browser, &parts, json!(broken))?;
+    }
     let message = &report.scenarios[0].messages[6];
     browser.click("#row-6")?;
     browser.wait("!document.getElementById('message').hidden")?;

@@ -197,7 +197,8 @@ fn sent(links: &[LinkInfo], count: usize) -> Vec<Message> {
             let is_broadcast = frame.octets.first() == Some(&0xff);
             let fate = match number % 17 {
                 5 => "lost",
-                11 => "corrupted",
+                11 => "corrupted 1 octets",
+                14 => "link down",
                 _ => "",
             };
             let read = dissect(frame.link_type, frame.octets, frame.original_len);
