@@ -1,6 +1,7 @@
 //! A router's port on an Ethernet: neighbors of both versions, and advertisements to hosts.
 
 use super::journal::Journal;
+use super::random::Randomness;
 use alloc::collections::VecDeque;
 use anyhow::{Context as _, Result};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,7 +17,7 @@ use packet_buffer::wire::{
     MacAddr,
 };
 use packet_buffer::{Instant, PacketBuf};
-use testkit::{Discarded, SeededRandom};
+use testkit::Discarded;
 
 /// Frames that wait; further ones are dropped.
 const MAX_FRAMES: usize = 4_096;
@@ -61,7 +62,7 @@ impl EthernetPort {
         node: &str,
         name: &str,
         setup: EthernetSetup,
-        random: &SeededRandom,
+        random: &Randomness,
         journal: &Journal,
     ) -> Result<Self> {
         let start = Instant::ZERO;

@@ -9,6 +9,7 @@ pub mod journal;
 pub mod model;
 pub mod page;
 pub mod ppp;
+pub mod random;
 pub mod router;
 pub mod run;
 pub mod scenario;

@@ -1,6 +1,7 @@
 //! A router's port with PPP: a serial line, or a session over Ethernet.
 
 use super::journal::Journal;
+use super::random::Randomness;
 use crate::pppd::config::Settings;
 use crate::pppd::ethernet::Pppoe;
 use crate::pppd::port::{Outbox, Port};
@@ -14,7 +15,7 @@ use ppp_lcp_ncp::pppoe::{
     AccessConcentrator, Client, ClientConfig, ConcentratorConfig, DEFAULT_MAX_PAYLOAD,
 };
 use ppp_lcp_ncp::wire::PppProtocol;
-use testkit::{Discarded, SeededRandom};
+use testkit::Discarded;
 
 /// What carries the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl PppPort {
         name: &str,
         line: Line,
         settings: &str,
-        random: &SeededRandom,
+        random: &Randomness,
         journal: &Journal,
     ) -> Result<Self> {
         let settings = Settings::parse(settings, &[])?;

@@ -3,6 +3,7 @@
 use super::ethernet::{EthernetPort, EthernetSetup};
 use super::journal::Journal;
 use super::ppp::{Line, PppPort};
+use super::random::Randomness;
 use crate::gateway::{Cause, Gateway, GatewayConfig, Interface, Outcome, Route};
 use alloc::collections::{BTreeMap, VecDeque};
 use anyhow::{Context as _, Result, anyhow};
@@ -14,12 +15,12 @@ use packet_buffer::wire::{
     UdpRepr,
 };
 use packet_buffer::{Instant, PacketBuf};
-use rip::config::{Config, InterfaceAddress, InterfaceConfig, Redistribution};
+use rip::config::{Config, InterfaceAddress, InterfaceConfig, Redistribution, Timers};
 use rip::engine::{Engine, InterfaceId, Received};
 use rip::rib::{LocalRoute, NextHop, Source};
 use rip::{Family, Ipv4, Ipv6};
 use stateful_firewall::Firewall;
-use testkit::{Discarded, Node, Port, SeededRandom};
+use testkit::{Discarded, Node, Port};
 
 /// RIP's port, and RIPng's.
 const RIP_PORT: u16 = 520;
@@ -60,7 +61,7 @@ pub struct Outcomes {
 pub struct RouterBuilder {
     name: String,
     journal: Journal,
-    random: SeededRandom,
+    random: Randomness,
     ports: Vec<AnyPort>,
     interfaces: Vec<Interface>,
     rip: Engine<Ipv4>,
@@ -87,7 +88,7 @@ impl RouterBuilder {
     /// # Errors
     ///
     /// None in practice: the engines' defaults work.
-    pub fn new(name: &str, random: SeededRandom, journal: &Journal) -> Result<Self> {
+    pub fn new(name: &str, random: impl Into<Randomness>, journal: &Journal) -> Result<Self> {
         Self::with_limits(name, random, journal, None)
     }
 
@@ -98,15 +99,38 @@ impl RouterBuilder {
     /// When the limit makes no sense.
     pub fn with_limits(
         name: &str,
-        random: SeededRandom,
+        random: impl Into<Randomness>,
         journal: &Journal,
         routes_per_neighbor: Option<usize>,
     ) -> Result<Self> {
+        Self::with_timers(
+            name,
+            random,
+            journal,
+            routes_per_neighbor,
+            Timers::default(),
+        )
+    }
+
+    /// The same with timers of RIP and RIPng.
+    ///
+    /// # Errors
+    ///
+    /// When the limit or the timers make no sense.
+    pub fn with_timers(
+        name: &str,
+        random: impl Into<Randomness>,
+        journal: &Journal,
+        routes_per_neighbor: Option<usize>,
+        timers: Timers,
+    ) -> Result<Self> {
+        let random = random.into();
         let mut v4 = Config {
             redistribute: vec![
                 Redistribution::all(Source::Connected),
                 Redistribution::all(Source::Static),
             ],
+            timers,
             ..Config::default()
         };
         let mut v6 = Config {
@@ -114,6 +138,7 @@ impl RouterBuilder {
                 Redistribution::all(Source::Connected),
                 Redistribution::all(Source::Static),
             ],
+            timers,
             ..Config::default()
         };
         if let Some(limit) = routes_per_neighbor {
