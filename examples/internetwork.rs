@@ -7,15 +7,21 @@
 //!
 //! It tells a story, checks that each part of it came out as it has to, and fails when one did not. With `--out` it
 //! leaves a capture of every link, which Wireshark reads, and `report.html`, a page to look at in a browser.
+//!
+//! With `--live`, as root, the same routers stand between network namespaces, FRR, BIRD and a guest kernel's `pppd`,
+//! and `ping`, `curl`, `iperf3` and `traceroute` go through them.
 
 extern crate alloc;
 
 use alloc::rc::Rc;
+use alloc::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Parser;
 use core::cell::RefCell;
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
+use internetwork::world::live::{self, LiveOptions};
 use internetwork::world::model::StoryLine;
 use internetwork::world::page;
 use internetwork::world::run::{Listener, RunConfig, run, verdict};
@@ -69,6 +75,17 @@ struct Arguments {
     /// No progress bar.
     #[arg(long)]
     quiet: bool,
+    /// Instead of the simulation: real links, kernels, programs, FRR, BIRD and pppd around the routers. Needs root.
+    #[arg(
+        long,
+        conflicts_with_all = [
+            "scenarios", "list", "pppoe", "loss", "duplicate", "reorder", "corrupt", "cut", "seed"
+        ]
+    )]
+    live: bool,
+    /// With --live: each thing once, in less than a minute.
+    #[arg(long, requires = "live")]
+    short: bool,
 }
 
 struct Terminal {
@@ -130,8 +147,35 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The internetwork on real links.
+fn live(arguments: &Arguments) -> Result<()> {
+    let options = LiveOptions {
+        short: arguments.short,
+        captures: arguments.out.clone(),
+        ..LiveOptions::default()
+    };
+    let stop = Arc::clone(&options.stop);
+    ctrlc::set_handler(move || stop.store(true, Ordering::Relaxed))?;
+    let is_told = !arguments.json && !arguments.quiet;
+    let report = live::run(&options, &mut |case| {
+        if is_told {
+            let mark = if case.passed { "ok  " } else { "FAIL" };
+            println!("{mark} {}: {}", case.peer, case.what);
+        }
+    })?;
+    if arguments.json {
+        println!("{}", serde_json::to_string(&report)?);
+    } else {
+        println!("\n{}", report.table());
+    }
+    report.verdict()
+}
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    if arguments.live {
+        return live(&arguments);
+    }
     if arguments.list {
         for scenario in scenario::all() {
             println!("{:<10} {}", scenario.name, scenario.title);

@@ -6,6 +6,7 @@ mod counters;
 pub mod ethernet;
 pub mod host;
 pub mod journal;
+pub mod live;
 pub mod model;
 pub mod page;
 pub mod ppp;
