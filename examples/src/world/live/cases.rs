@@ -403,7 +403,7 @@ fn has_all(routes: &[KernelRoute], wanted: &[&str]) -> Result<String> {
     Ok(format!("{} routes", routes.len()))
 }
 
-/// Ten pings, of which most are answered.
+/// Five pings, of which most are answered.
 fn ping(from: &Namespace, to: &str) -> Result<String> {
     let arguments = ["-n", "-c", "5", "-i", "0.2", "-w", "6", "-W", "2", to];
     let output = from.output("ping", &arguments)?;

@@ -166,7 +166,7 @@ impl Pages {
     /// A web server for them, which prints who asked.
     pub(super) fn serve(&self, namespace: &Namespace) -> Result<Process> {
         let folder = self.folder().display();
-        let line = format!("exec python3 -u -m http.server 80 --directory {folder} 2>&1");
+        let line = format!("exec python3 -u -m http.server 80 --bind :: --directory {folder} 2>&1");
         namespace.spawn("sh", &["-c", &line])
     }
 }

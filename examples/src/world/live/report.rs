@@ -164,26 +164,25 @@ impl<'a> Recorder<'a> {
     }
 
     pub(super) fn report(
-        self,
+        mut self,
         short: bool,
         took: Duration,
         routers: Result<Vec<Status>>,
     ) -> LiveReport {
-        let mut this = self;
         let routers = routers.unwrap_or_else(|why| {
-            this.fail("set up", why);
+            self.fail("set up", why);
             Vec::new()
         });
-        if this.cases.is_empty() {
-            this.fail("set up", anyhow!("nothing was tried"));
+        if self.cases.is_empty() {
+            self.fail("set up", anyhow!("nothing was tried"));
         }
-        let passed = this.cases.iter().filter(|case| case.passed).count();
+        let passed = self.cases.iter().filter(|case| case.passed).count();
         LiveReport {
             short,
             seconds: took.as_secs_f64(),
             passed,
-            failed: this.cases.len() - passed,
-            cases: this.cases,
+            failed: self.cases.len() - passed,
+            cases: self.cases,
             routers,
         }
     }
