@@ -10,7 +10,8 @@ pub enum Verdict {
     Accept,
     /// Forward it, but the state and the deadline stay.
     Ignore,
-    /// It cannot belong to the flow, whose state is unchanged. A gateway drops it.
+    /// It cannot belong to the flow, whose state is unchanged (but see
+    /// [`TcpPolicy::LinuxCompat`](crate::TcpPolicy::LinuxCompat)). A gateway drops it.
     Invalid(Invalid),
     /// It starts a new flow under the same key: remove this one, and treat the packet as one
     /// without a flow.

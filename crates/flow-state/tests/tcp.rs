@@ -12,6 +12,7 @@
 )]
 
 mod tcp {
+    mod linux;
     mod model;
     mod resets;
     mod table;

@@ -42,7 +42,7 @@ impl TcpFlow {
         // An IP packet's payload is far under 2^32 octets.
         let data = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
         let end = seq.wrapping_add(data);
-        if !sender.is_seen() || !compare(policy, sender, receiver, (seq, end), ack).fits() {
+        if !sender.is_seen() || !compare(sender, receiver, end, ack).is_ok() {
             return false;
         }
         let mut flags = self.flags;
@@ -69,9 +69,14 @@ impl TcpFlow {
             flags.set(unacknowledged, false);
         }
         let is_reply = direction == Direction::Reply;
-        let mixture = mixture(segment);
-        let is_same =
-            flags.last_was(Last::Ack, direction) && self.last == end && self.last_window == mixture;
+        let mixture = mixture(segment, ack);
+        // Of Linux, any segment may have come in between that left the numbers.
+        let is_next = if policy.is_linux() {
+            flags.has(Flags::LAST_IS_REPLY) == is_reply
+        } else {
+            flags.last_was(Last::Ack, direction)
+        };
+        let is_same = is_next && self.last == end && self.last_window == mixture;
         let repeats = if is_same {
             let repeats = (flags.repeats() + 1).min(Self::REPEATED);
             let is_enough = repeats >= u32::from(policy.max_retrans());

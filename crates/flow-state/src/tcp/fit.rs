@@ -12,8 +12,6 @@ use packet_buffer::wire::TcpFlags;
 pub(super) enum Fit {
     /// They fit, or the policy does not mind.
     In,
-    /// They do not, and the policy lets the segment pass without a change.
-    Pass,
     /// They do not.
     Out(Invalid),
 }
@@ -30,7 +28,7 @@ impl TcpFlow {
     ) -> Fit {
         let is_syn = matches!(kind, SegmentKind::Syn | SegmentKind::SynAck);
         let has_ack = segment.flags.contains(TcpFlags::ACK);
-        let (seq, end) = (segment.sequence_number, segment.sequence_end());
+        let end = segment.sequence_end();
         let is_news = is_syn || !self.pair(direction).0.is_seen();
         if is_news && self.learn(direction, segment) && is_syn && !has_ack {
             // The other side's SYN says nothing of this one's.
@@ -48,29 +46,14 @@ impl TcpFlow {
             .sack_right_edge()
             .filter(|&edge| distance(edge, ack) > 0)
             .unwrap_or(ack);
-        let found = compare(policy, &sender, &receiver, (seq, end), sack);
+        let found = compare(&sender, &receiver, end, sack);
         match found {
-            Found::Fits => {}
-            Found::Overshoots => {
-                self.pair_mut(direction).0.end = end;
-                let unacknowledged = Flags::of(Flags::UNACKNOWLEDGED, direction);
-                self.flags.set(unacknowledged, true);
-                if self.is_strict(policy, direction) {
-                    return Fit::Pass;
-                }
+            Ok(()) => {}
+            Err(_) if policy.is_liberal() => {
                 self.set_last(direction, Last::Other, 0);
                 return Fit::In;
             }
-            Found::LeftOf(_) if self.is_strict(policy, direction) && policy.is_linux() => {
-                return Fit::Pass;
-            }
-            Found::LeftOf(why) | Found::Unfit(why) if self.is_strict(policy, direction) => {
-                return Fit::Out(why);
-            }
-            Found::LeftOf(_) | Found::Unfit(_) => {
-                self.set_last(direction, Last::Other, 0);
-                return Fit::In;
-            }
+            Err(why) => return Fit::Out(why),
         }
         sender.max_window = sender.max_window.max(window);
         if distance(end, sender.end) > 0 {
@@ -103,18 +86,6 @@ impl TcpFlow {
             self.count_repeats(policy, direction, segment, end);
         }
         Fit::In
-    }
-
-    /// Whether segments have to fit the windows. Those of a connection that was taken up in
-    /// the middle are guesses.
-    const fn is_strict(&self, policy: &TcpPolicy, direction: Direction) -> bool {
-        match policy {
-            TcpPolicy::Strict => true,
-            TcpPolicy::LinuxCompat { be_liberal, .. } => {
-                !*be_liberal && !self.flags.has(Flags::of(Flags::PICKED_UP, direction))
-            }
-            TcpPolicy::Loose => false,
-        }
     }
 
     /// Takes what the first segment of a side says, or a SYN that is sent again with another number;
@@ -166,13 +137,10 @@ impl TcpFlow {
         segment: &TcpSegment<'_>,
         end: u32,
     ) {
-        let mixture = mixture(segment);
+        let mixture = mixture(segment, segment.acknowledgment_number);
         let is_same = self.last == end && self.last_window == mixture;
         if self.last_was(Last::Ack, direction) && is_same {
-            let repeats = (self.flags.repeats() + 1).min(Self::REPEATED);
-            let is_enough = repeats >= u32::from(policy.max_retrans());
-            self.flags
-                .set_repeats(if is_enough { Self::REPEATED } else { repeats });
+            self.repeat(policy);
         } else {
             self.flags.set_repeats(0);
         }
@@ -180,13 +148,21 @@ impl TcpFlow {
         self.last_window = mixture;
         self.set_last(direction, Last::Ack, end);
     }
+
+    /// Counts one more repetition.
+    pub(super) fn repeat(&mut self, policy: &TcpPolicy) {
+        let repeats = (self.flags.repeats() + 1).min(Self::REPEATED);
+        let is_enough = repeats >= u32::from(policy.max_retrans());
+        self.flags
+            .set_repeats(if is_enough { Self::REPEATED } else { repeats });
+    }
 }
 
 /// The numbers of an ACK, mixed: different segments of one end that mix to the same word cut a timer
 /// short, at worst.
 #[inline]
-pub(super) const fn mixture(segment: &TcpSegment<'_>) -> u16 {
-    let [a, b, c, d] = segment.acknowledgment_number.to_be_bytes();
+pub(super) const fn mixture(segment: &TcpSegment<'_>, ack: u32) -> u16 {
+    let [a, b, c, d] = ack.to_be_bytes();
     let [e, f, g, h] = segment.sequence_number.to_be_bytes();
     segment.window
         ^ u16::from_be_bytes([a, b]).rotate_left(3)
@@ -195,56 +171,20 @@ pub(super) const fn mixture(segment: &TcpSegment<'_>) -> u16 {
         ^ u16::from_be_bytes([g, h]).rotate_left(13)
 }
 
-/// How a segment stands to the windows.
-pub(super) enum Found {
-    /// Within them.
-    Fits,
-    /// It reaches over, by no more than what the policy bears.
-    Overshoots,
-    /// Left of them.
-    LeftOf(Invalid),
-    /// Out of them.
-    Unfit(Invalid),
-}
-
-impl Found {
-    #[inline]
-    pub(super) const fn fits(&self) -> bool {
-        matches!(self, Self::Fits)
-    }
-}
-
 /// Compares the numbers of a segment with the windows.
 #[inline]
-pub(super) fn compare(
-    policy: &TcpPolicy,
-    sender: &Side,
-    receiver: &Side,
-    (seq, end): (u32, u32),
-    ack: u32,
-) -> Found {
+pub(super) fn compare(sender: &Side, receiver: &Side, end: u32, ack: u32) -> Result<(), Invalid> {
     // van Rooij §3.2, the four bounds.
-    let reach = if policy.is_linux() { seq } else { end };
-    let is_right_of = distance(reach, sender.max_end) > 0;
-    let is_left_of = distance(end, sender.end.wrapping_sub(receiver.max_window)) < 0;
-    let acks_unsent = distance(ack, receiver.end) > 0;
     let lag = sender.max_window.max(MAX_ACK_WINDOW);
-    let acks_old = distance(ack, receiver.end.wrapping_sub(lag)) < 0;
-    if is_right_of {
-        let over = end.wrapping_sub(sender.max_end).wrapping_add(1);
-        let is_near = policy.is_linux() && over <= receiver.max_window;
-        if is_near && !is_left_of && !acks_unsent && !acks_old {
-            return Found::Overshoots;
-        }
-        return Found::Unfit(Invalid::OverWindow);
-    }
-    if acks_unsent {
-        Found::Unfit(Invalid::AckOfUnsent)
-    } else if is_left_of {
-        Found::LeftOf(Invalid::UnderWindow)
-    } else if acks_old {
-        Found::LeftOf(Invalid::AckTooOld)
+    if distance(end, sender.max_end) > 0 {
+        Err(Invalid::OverWindow)
+    } else if distance(ack, receiver.end) > 0 {
+        Err(Invalid::AckOfUnsent)
+    } else if distance(end, sender.end.wrapping_sub(receiver.max_window)) < 0 {
+        Err(Invalid::UnderWindow)
+    } else if distance(ack, receiver.end.wrapping_sub(lag)) < 0 {
+        Err(Invalid::AckTooOld)
     } else {
-        Found::Fits
+        Ok(())
     }
 }

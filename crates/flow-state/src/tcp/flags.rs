@@ -7,24 +7,42 @@ use flow_table::Direction;
 pub(super) enum Last {
     /// Nothing.
     Other,
-    /// The end of a SYN that was ignored.
-    IgnoredSyn,
+    /// The end of a SYN that was ignored; under `LinuxCompat`, the segment may also be a SYN that was accepted.
+    Syn,
     /// The acknowledgment of an ACK that was ignored.
     IgnoredAck,
     /// The end of an ACK; `last_window` has a mixture of its numbers then.
     Ack,
     /// Nothing; the segment was a RST.
     Rst,
+    /// Nothing; the segment was a SYN with ACK.
+    SynAck,
+    /// Nothing; the segment was a FIN.
+    Fin,
 }
 
 impl Last {
+    pub(super) const fn of_bits(bits: u32) -> Self {
+        match bits {
+            1 => Self::Syn,
+            2 => Self::IgnoredAck,
+            3 => Self::Ack,
+            4 => Self::Rst,
+            5 => Self::SynAck,
+            6 => Self::Fin,
+            _ => Self::Other,
+        }
+    }
+
     pub(super) const fn bits(self) -> u32 {
         match self {
             Self::Other => 0,
-            Self::IgnoredSyn => 1,
+            Self::Syn => 1,
             Self::IgnoredAck => 2,
             Self::Ack => 3,
             Self::Rst => 4,
+            Self::SynAck => 5,
+            Self::Fin => 6,
         }
     }
 }
@@ -37,12 +55,14 @@ pub(super) struct Flags(pub(super) u32);
 impl Flags {
     /// The side has sent an acknowledgment.
     pub(super) const ACKED: u32 = 1 << 0;
-    /// A FIN has been seen.
-    pub(super) const FIN: u32 = 1 << 2;
     /// The side has sent data that is not acknowledged.
-    pub(super) const UNACKNOWLEDGED: u32 = 1 << 4;
-    /// The side was taken up in the middle of the connection, so its windows are guesses.
-    pub(super) const PICKED_UP: u32 = 1 << 6;
+    pub(super) const UNACKNOWLEDGED: u32 = 1 << 2;
+    /// `LinuxCompat`: the side has permitted selective acknowledgments.
+    pub(super) const SACK: u32 = 1 << 4;
+    /// A FIN has been seen.
+    pub(super) const FIN: u32 = 1 << 6;
+    /// Nothing of the answering side had passed before the last segment.
+    pub(super) const FIRST_REPLY: u32 = 1 << 7;
     /// The last segment went in the reply's direction.
     pub(super) const LAST_IS_REPLY: u32 = 1 << 8;
     /// The last window offered was zero, or none has been seen.
@@ -53,12 +73,17 @@ impl Flags {
     pub(super) const REPLIED: u32 = 1 << 11;
     /// Both sides have sent a SYN without an ACK.
     pub(super) const SIMULTANEOUS: u32 = 1 << 12;
+    /// `LinuxCompat`: the SYN that was ignored in LAST_ACK may draw a challenge ACK. Simultaneous opens are over
+    /// then, so the bit is the same.
+    pub(super) const CHALLENGE: u32 = Self::SIMULTANEOUS;
     /// The last segment was a RST within the window, but not exact.
     pub(super) const RST_PENDING: u32 = 1 << 13;
-    /// Nothing of the answering side had passed before the last segment.
-    pub(super) const FIRST_REPLY: u32 = 1 << 14;
+    /// The side was taken up in the middle of the connection, so its windows are guesses.
+    pub(super) const PICKED_UP: u32 = 1 << 14;
     /// Three bits: [`Last`].
     pub(super) const LAST: u32 = 16;
+    /// `LinuxCompat`: the ignored SYN permits selective acknowledgments.
+    pub(super) const LAST_SACK: u32 = 1 << 19;
     /// Four bits: the window scale of an ignored SYN.
     pub(super) const LAST_SCALE: u32 = 20;
     /// Eight bits: how often an ACK was repeated; all ones for as often as the policy bears.

@@ -64,7 +64,11 @@ impl TcpFlow {
             state: TcpState::SynSent,
         };
         match kind {
+            SegmentKind::Syn if policy.is_linux() => flow.begin_as_linux(policy, kind, segment),
             SegmentKind::Syn => flow.start(Direction::Original, segment),
+            SegmentKind::Ack if policy.picks_up() && policy.is_linux() => {
+                flow.begin_as_linux(policy, kind, segment);
+            }
             SegmentKind::Ack if policy.picks_up() => flow.pick_up(segment),
             _ => return Err(Invalid::NotSyn),
         }
@@ -73,8 +77,8 @@ impl TcpFlow {
 
     /// Looks at the next segment, which goes in `direction`.
     ///
-    /// An invalid segment changes nothing. Of one that is ignored, it is remembered what the answer
-    /// to it would be.
+    /// An invalid segment changes nothing, but under [`TcpPolicy::LinuxCompat`] it may. Of one that is
+    /// ignored, it is remembered what the answer to it would be.
     pub fn handle(
         &mut self,
         policy: &TcpPolicy,
@@ -98,6 +102,9 @@ impl TcpFlow {
         let Some(kind) = SegmentKind::of(segment.flags) else {
             return Verdict::Invalid(Invalid::Flags);
         };
+        if policy.is_linux() {
+            return self.handle_as_linux(policy, direction, kind, segment);
+        }
         let next = match step(self.state, direction, kind) {
             Step::To(next) => next,
             Step::EstablishedIfSimultaneous if self.flags.has(Flags::SIMULTANEOUS) => {
@@ -126,7 +133,7 @@ impl TcpFlow {
         // acknowledge the FIN.
         if self.state == TcpState::LastAck
             && next == TcpState::TimeWait
-            && self.last_was(Last::IgnoredSyn, direction.reversed())
+            && self.last_was(Last::Syn, direction.reversed())
         {
             self.set_last(direction, Last::Other, 0);
             self.pass(direction);
@@ -135,11 +142,6 @@ impl TcpFlow {
         let mut after = *self;
         match after.fit(policy, direction, kind, segment) {
             Fit::In => {}
-            Fit::Pass => {
-                *self = after;
-                self.pass(direction);
-                return Verdict::Ignore;
-            }
             Fit::Out(why) => return Verdict::Invalid(why),
         }
         after.enter(direction, kind, next);
@@ -185,11 +187,12 @@ impl TcpFlow {
             TcpState::TimeWait => timers.time_wait,
             TcpState::Closed => timers.closed,
         };
+        let is_repeated = self.flags.repeats() == Self::REPEATED;
+        if is_repeated && by_state > timers.retransmission {
+            return timers.retransmission;
+        }
         if self.flags.has(Flags::RST_PENDING) {
             return timers.closed;
-        }
-        if self.flags.repeats() == Self::REPEATED {
-            return by_state.min(timers.retransmission);
         }
         let unacknowledged = Flags::both(Flags::UNACKNOWLEDGED);
         if self.flags.has(Flags::ZERO_WINDOW | unacknowledged)
@@ -290,14 +293,11 @@ impl TcpFlow {
             SegmentKind::Rst => self.set_last(direction, Last::Rst, 0),
             _ => self.set_last(direction, Last::Other, 0),
         }
-        self.flags.set(Flags::RST_PENDING, false);
         self.state = next;
     }
 
     pub(super) const fn set_last(&mut self, direction: Direction, last: Last, number: u32) {
-        self.flags.set_field(Flags::LAST, 7, last.bits());
-        let is_reply = matches!(direction, Direction::Reply);
-        self.flags.set(Flags::LAST_IS_REPLY, is_reply);
+        self.note(direction, last);
         self.last = number;
     }
 
@@ -313,7 +313,7 @@ impl TcpFlow {
                 self.last_window = segment.window;
                 let scale = Scale::offered(segment).bits();
                 self.flags.set_field(Flags::LAST_SCALE, 0x0f, scale);
-                self.set_last(direction, Last::IgnoredSyn, segment.sequence_end());
+                self.set_last(direction, Last::Syn, segment.sequence_end());
             }
             SegmentKind::Ack => {
                 let ack = segment.acknowledgment_number;
@@ -334,7 +334,7 @@ impl TcpFlow {
         segment: &TcpSegment<'_>,
     ) -> bool {
         let answers = kind == SegmentKind::SynAck
-            && self.last_was(Last::IgnoredSyn, direction.reversed())
+            && self.last_was(Last::Syn, direction.reversed())
             && segment.acknowledgment_number == self.last;
         if answers {
             let (own, other) = (Side::default(), Side::from_syn(self.last, self.last_window));

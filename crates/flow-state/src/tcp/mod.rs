@@ -4,6 +4,7 @@ mod advance;
 mod fit;
 mod flags;
 mod flow;
+mod linux;
 mod policy;
 mod reset;
 mod snapshot;

@@ -12,10 +12,19 @@
 /// | RST within the window but not exact | passes, connection lives on | same, for 10 s unless more comes | ends the connection |
 /// | any RST after a FIN or a RST | as before it | ends the connection | ends the connection |
 /// | mid-stream start | invalid | `loose` | taken up |
+/// | an invalid segment | changes nothing | may change what is known of its sender | changes nothing |
 ///
 /// The window rules are those of G. van Rooij, "Real stateful TCP packet filtering in IP Filter"
 /// (2001); the exactness of RSTs follows RFC 5961 §3.2. `LinuxCompat` is what Linux has done since
-/// version 6.1, found by experiment.
+/// version 6.1, packet by packet. Where that is less than the RFCs ask for, it is so here:
+///
+/// - A SYN-ACK that is refused for its acknowledgment (RFC 9293 §3.10.7.3 has it discarded) says all the same where its
+///   sender is, and so does the first segment of any side.
+/// - A RST that is refused, or a FIN, counts as the last segment of a live connection.
+/// - While nothing was acknowledged, or behind a SYN that was let through, a RST may end a connection without the number
+///   that RFC 5961 §3.2 asks for.
+///
+/// For gateways that are to be safe and not the same, there is `Strict`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TcpPolicy {
@@ -64,6 +73,15 @@ impl TcpPolicy {
         match self {
             Self::LinuxCompat { max_retrans, .. } => *max_retrans,
             Self::Strict | Self::Loose => 3,
+        }
+    }
+
+    /// Whether segments out of the window pass.
+    pub(super) const fn is_liberal(&self) -> bool {
+        match self {
+            Self::LinuxCompat { be_liberal, .. } => *be_liberal,
+            Self::Strict => false,
+            Self::Loose => true,
         }
     }
 

@@ -22,19 +22,13 @@ impl TcpFlow {
             Err(why) => return Verdict::Invalid(why),
         };
         let mut after = *self;
-        // Once a connection is closing, the kernel believes any RST.
-        let is_believed = policy.is_linux() && self.state.is_closing()
-            || self.answers_ignored(direction, segment);
-        if !is_believed {
-            match after.fit(policy, direction, SegmentKind::Rst, segment) {
-                Fit::In => {}
-                Fit::Pass => {
-                    *self = after;
-                    self.pass(direction);
-                    return Verdict::Ignore;
-                }
-                Fit::Out(_) => return Verdict::Invalid(Invalid::RstOutOfWindow),
-            }
+        if !self.answers_ignored(direction, segment)
+            && matches!(
+                after.fit(policy, direction, SegmentKind::Rst, segment),
+                Fit::Out(_)
+            )
+        {
+            return Verdict::Invalid(Invalid::RstOutOfWindow);
         }
         if is_exact {
             if !self.is_replied() {
@@ -45,17 +39,9 @@ impl TcpFlow {
             *self = after;
             return Verdict::Accept;
         }
-        // RFC 5961 §3.2 MUST (challenge): the receiver answers with a challenge ACK, and the connection lives on; if
-        // it does not, the shorter timer ends it.
-        if !policy.is_linux() {
-            self.pass(direction);
-            return Verdict::Ignore;
-        }
-        after.enter(direction, SegmentKind::Rst, self.state);
-        after.flags.set(Flags::RST_PENDING, true);
-        after.pass(direction);
-        *self = after;
-        Verdict::Accept
+        // RFC 5961 §3.2 MUST (challenge): the receiver answers with a challenge ACK, and the connection lives on.
+        self.pass(direction);
+        Verdict::Ignore
     }
 
     /// Whether a RST answers a segment that was ignored, as the receiver of one does that knows
@@ -66,7 +52,7 @@ impl TcpFlow {
         // number.
         let of_ack = self.last_was(Last::IgnoredAck, other) && segment.sequence_number == self.last;
         // RFC 9293 §3.10.7.1: a SYN without a connection draws a RST that acknowledges it.
-        let of_syn = self.last_was(Last::IgnoredSyn, other)
+        let of_syn = self.last_was(Last::Syn, other)
             && segment.flags.contains(TcpFlags::ACK)
             && segment.acknowledgment_number == self.last;
         of_ack || of_syn
@@ -85,9 +71,6 @@ impl TcpFlow {
             .flags
             .has(Flags::of(Flags::ACKED, direction.reversed()));
         let is_live = self.state == TcpState::Established && self.is_assured();
-        if policy.is_linux() && self.state.is_closing() {
-            return Ok(true);
-        }
         if !has_acked || self.answers_ignored(direction, segment) || seq == 0 && !is_live {
             return Ok(true);
         }

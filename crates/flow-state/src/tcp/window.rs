@@ -89,6 +89,22 @@ impl Scales {
         }
     }
 
+    /// Without a scale from both sides windows are not scaled, but it is kept which sides have offered one.
+    #[inline]
+    pub(super) fn agree_on_values(&mut self) {
+        let sides = [Direction::Original, Direction::Reply];
+        if sides
+            .iter()
+            .any(|side| self.get(*side) == Scale::NOT_OFFERED)
+        {
+            for side in sides {
+                if self.get(side) != Scale::NOT_OFFERED {
+                    self.set(side, Scale(0));
+                }
+            }
+        }
+    }
+
     /// The window of a segment in octets. That of a SYN is never scaled (RFC 7323 §2.2).
     #[inline]
     pub(super) fn window(self, direction: Direction, segment: &TcpSegment<'_>) -> u32 {
