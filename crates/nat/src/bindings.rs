@@ -31,6 +31,30 @@ impl Bindings {
         Some(outside)
     }
 
+    /// Binds this outside address to an inside one, if neither is bound otherwise. It counts as used only with
+    /// [`hold`](Self::hold).
+    pub(crate) fn bind_to(
+        &mut self,
+        pool: usize,
+        inside: Ipv4Addr,
+        outside: Ipv4Addr,
+        rule: u16,
+    ) -> bool {
+        if let Some((bound, _)) = self.by_inside.get(&(pool, inside)) {
+            return *bound == outside;
+        }
+        let Some(free) = self.free.get_mut(&pool) else {
+            return false;
+        };
+        let Some(place) = free.iter().position(|address| *address == outside) else {
+            return false;
+        };
+        free.remove(place);
+        self.by_inside.insert((pool, inside), (outside, 0));
+        self.by_outside.insert(outside, (pool, inside, rule));
+        true
+    }
+
     /// Who has the outside address, and by which rule.
     pub(crate) fn inside_of(&self, outside: Ipv4Addr) -> Option<(Ipv4Addr, u16)> {
         let (_, inside, rule) = self.by_outside.get(&outside)?;

@@ -139,6 +139,11 @@ impl NatFlow {
         self
     }
 
+    /// Puts another state in place of the protocol's.
+    pub(crate) const fn set_state(&mut self, state: FlowState) {
+        self.state = state;
+    }
+
     /// Looks at the next packet of the session, before it is translated.
     #[inline]
     pub fn handle(

@@ -2,7 +2,7 @@
 
 use super::Nat;
 use super::source::Source;
-use crate::config::{Action, Mapping, Side};
+use crate::config::{Action, Mapping, Side, transplant};
 use crate::event::NatEvent;
 use crate::flow::{FlowFlags, NatFlow};
 use crate::mapping::{Endpoint, NewMapping, PortKind, SlotKind};
@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use flow_state::FlowState;
-use flow_table::{Ipv4FlowKey, NewFlow, Refusal};
+use flow_table::{FlowRef, Ipv4FlowKey, NewFlow, Refusal};
 use packet_buffer::Instant;
 use packet_buffer::wire::IpProtocol;
 use thiserror::Error;
@@ -57,6 +57,8 @@ pub enum ImportError {
 const HOLDS: u16 = FlowFlags::SOURCE_MAPPING.0
     | FlowFlags::SOURCE_CROWD.0
     | FlowFlags::DESTINATION_MAPPING.0
+    | FlowFlags::SOURCE_ADDRESS.0
+    | FlowFlags::DESTINATION_ADDRESS.0
     | FlowFlags::KEEPS_SOURCE.0
     | FlowFlags::KEEPS_DESTINATION.0
     | FlowFlags::STICKY.0
@@ -67,22 +69,44 @@ const HOLDS: u16 = FlowFlags::SOURCE_MAPPING.0
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
 
 impl Nat {
-    /// All live sessions, for a standby. Sessions of rules that lend whole addresses (basic NAT
-    /// from a pool) are left out: their addresses would have to be the same there.
+    /// All live sessions, for a standby. Those of rules that lend whole addresses (basic NAT from a
+    /// pool) take the loan along: the inside address has the same outside one there.
     pub fn export(&self) -> impl Iterator<Item = SessionRecord> + '_ {
-        let lends = FlowFlags::SOURCE_ADDRESS.with(FlowFlags::DESTINATION_ADDRESS);
-        let flows = self.sessions.iter();
-        flows
-            .filter(move |flow| !flow.value.flags.has(lends))
-            .map(|flow| SessionRecord {
-                original: *flow.original,
-                reply: *flow.reply,
-                initiator: flow.value.initiator(),
-                responder: flow.value.responder(),
-                remaining: flow.deadline - self.now,
-                state: *flow.value.state(),
-                holds: flow.value.flags.0 & HOLDS,
-            })
+        self.sessions.iter().map(|flow| self.record(&flow))
+    }
+
+    /// The session that a key belongs to, in either direction, as [`export`](Self::export) has it.
+    pub fn record_of(&self, key: &Ipv4FlowKey) -> Option<SessionRecord> {
+        let found = self.sessions.find(self.now, key)?;
+        Some(self.record(&self.sessions.get(found.id)?))
+    }
+
+    fn record(&self, flow: &FlowRef<'_, Ipv4FlowKey, NatFlow>) -> SessionRecord {
+        SessionRecord {
+            original: *flow.original,
+            reply: *flow.reply,
+            initiator: flow.value.initiator(),
+            responder: flow.value.responder(),
+            remaining: flow.deadline - self.now,
+            state: *flow.value.state(),
+            holds: flow.value.flags.0 & HOLDS,
+        }
+    }
+
+    /// Puts a live session back to what [`record_of`](Self::record_of) said of it: its last packet did not get
+    /// through, because whoever comes behind this translator dropped it. Returns whether there is such a session.
+    pub fn restore(&mut self, now: Instant, record: &SessionRecord) -> bool {
+        let now = self.advance(now);
+        let Some((_, mut flow)) = self.sessions.lookup(now, &record.original) else {
+            return false;
+        };
+        if *flow.original() != record.original || *flow.reply() != record.reply {
+            return false;
+        }
+        flow.value_mut().set_state(record.state);
+        flow.set_deadline(now + record.remaining.min(LONGEST));
+        flow.set_class(u8::from(record.state.is_assured()));
+        true
     }
 
     /// Takes a session over, with the same outside endpoint. The record is checked against the
@@ -130,6 +154,14 @@ impl Nat {
                 })?;
             }
         }
+        let ends = (key.source(), destination.address);
+        if let Err(error) = self.take_loans(&taken, ends, wanted.address) {
+            self.undo_source(now, protocol, destination, &taken);
+            if let Some(made) = made {
+                self.mappings.undo(now, &made, wanted);
+            }
+            return Err(error);
+        }
         let flow =
             NatFlow::restored(record.state, record.initiator, record.responder).with(rule, flags);
         let new = NewFlow {
@@ -155,6 +187,9 @@ impl Nat {
                 self.undo_source(now, protocol, destination, &taken);
                 if let Some(made) = made {
                     self.mappings.undo(now, &made, wanted);
+                }
+                if flags.has(FlowFlags::DESTINATION_ADDRESS) {
+                    self.bindings.release(wanted.address, false);
                 }
                 Err(match error.reason {
                     Refusal::Clash { .. } => ImportError::Clash,
@@ -210,9 +245,33 @@ impl Nat {
             // Only a fixed translation has no state of its own: it must be the one of the rules.
             let source = original.source();
             let fixed = self.fixed_outside(source);
-            if fixed != Some(reply.destination()) && !flags.has(FlowFlags::LEARNED) {
+            let is_lent = flags.has(FlowFlags::SOURCE_ADDRESS);
+            if fixed != Some(reply.destination()) && !is_lent && !flags.has(FlowFlags::LEARNED) {
                 return wrong;
             }
+        }
+        if flags.has(FlowFlags::SOURCE_ADDRESS) {
+            let keeps_port = reply.destination_port() == original.source_port();
+            if holds_source || !from_inside || !keeps_port || self.lends(rule).is_none() {
+                return wrong;
+            }
+        }
+        if flags.has(FlowFlags::DESTINATION_ADDRESS) {
+            let keeps_port = reply.source_port() == original.destination_port();
+            let is_mapped = flags.has(FlowFlags::DESTINATION_MAPPING);
+            if is_mapped || record.responder != Side::Inside || !keeps_port {
+                return wrong;
+            }
+        }
+        let is_held = FlowFlags::DESTINATION_MAPPING
+            .with(FlowFlags::DESTINATION_ADDRESS)
+            .with(FlowFlags::LEARNED);
+        let (wanted, found) = (
+            Endpoint::destination_of(original),
+            Endpoint::source_of(reply),
+        );
+        if wanted != found && !flags.has(is_held) && !self.gives(protocol, wanted, found) {
+            return wrong;
         }
         let needs_mapping = flags.has(FlowFlags::DESTINATION_MAPPING);
         if needs_mapping && self.mappings.index_of(original.destination()).is_none() {
@@ -221,12 +280,81 @@ impl Nat {
         Ok((rule, flags))
     }
 
+    /// Whether a destination becomes another one without a mapping: by a forward, a fixed translation or an alias.
+    fn gives(&self, protocol: IpProtocol, wanted: Endpoint, found: Endpoint) -> bool {
+        let keeps_port = wanted.port == found.port;
+        let forwards = self.config.forwards.iter().any(|forward| {
+            let offset = wanted.port.wrapping_sub(*forward.ports.start());
+            let has_ports = protocol.has_ports();
+            let is_meant = forward.outside == wanted.address
+                && forward.protocol.is_none_or(|meant| meant == protocol)
+                && (!has_ports || forward.ports.contains(&wanted.port));
+            is_meant
+                && forward.targets.iter().any(|target| {
+                    let port = match target.first_port {
+                        Some(first) if has_ports => first.wrapping_add(offset),
+                        _ => wanted.port,
+                    };
+                    (target.address, port) == (found.address, found.port)
+                })
+        });
+        let aliased = self.config.aliases.iter().any(|alias| {
+            alias.alias.contains(wanted.address)
+                && transplant(wanted.address, alias.alias, alias.real) == found.address
+        });
+        let is_fixed = self.fixed_outside(found.address) == Some(wanted.address);
+        forwards || keeps_port && (aliased || is_fixed)
+    }
+
+    /// The pool that a rule lends addresses of.
+    fn lends(&self, rule: u16) -> Option<usize> {
+        match self.config.rules.get(usize::from(rule))?.action {
+            Action::Dynamic { pool, .. } => Some(pool),
+            _ => None,
+        }
+    }
+
+    /// Takes over the addresses that are lent to the ends of a session: to the initiator, and to the responder, whose
+    /// outside address is `wanted`.
+    fn take_loans(
+        &mut self,
+        source: &Source,
+        (initiator, responder): (Ipv4Addr, Ipv4Addr),
+        wanted: Ipv4Addr,
+    ) -> Result<(), ImportError> {
+        let lent = source.outside.address;
+        if source.flags.has(FlowFlags::SOURCE_ADDRESS) {
+            let pool = self.lends(source.rule).ok_or(ImportError::Inconsistent)?;
+            if !self.bindings.bind_to(pool, initiator, lent, source.rule) {
+                return Err(ImportError::Taken);
+            }
+        }
+        if source.flags.has(FlowFlags::DESTINATION_ADDRESS) {
+            let rules = self.config.rules.iter().zip(0u16..);
+            let found = rules
+                .filter(|(rule, _)| rule.matching.source.contains(responder))
+                .find_map(|(rule, index)| match rule.action {
+                    Action::Dynamic { pool, .. } => Some((pool, index)),
+                    _ => None,
+                });
+            let is_bound = found
+                .is_some_and(|(pool, rule)| self.bindings.bind_to(pool, responder, wanted, rule));
+            if !is_bound {
+                return Err(match found {
+                    Some(_) => ImportError::Taken,
+                    None => ImportError::Inconsistent,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// What stands for an inside address by a static rule.
     fn fixed_outside(&self, inside: Ipv4Addr) -> Option<Ipv4Addr> {
         self.config.rules.iter().find_map(|rule| match rule.action {
-            Action::Static { outside } if rule.matching.source.contains(inside) => Some(
-                crate::config::transplant(inside, rule.matching.source, outside),
-            ),
+            Action::Static { outside } if rule.matching.source.contains(inside) => {
+                Some(transplant(inside, rule.matching.source, outside))
+            }
             _ => None,
         })
     }

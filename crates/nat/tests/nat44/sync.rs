@@ -238,3 +238,100 @@ fn n38_rules_change_and_sessions_go_on() {
     drop_of(&mut after, at(1), Outside, udp(end(SERVER, 53), of_a));
     assert_eq!((after.session_count(), after.mapping_count()), (1, 1));
 }
+
+/// Basic NAT from a pool: the address that an inside one has been lent is the same at the standby, for its live
+/// sessions, for those that it begins there, and for those that come in.
+#[test]
+fn lent_addresses_stay_with_whom_they_were_lent() {
+    let mut config = config(Profile::Rfc);
+    let addresses = [203, 0, 113, 10].into()..=[203, 0, 113, 12].into();
+    config.pools.push(nat::Pool::of_range(addresses));
+    config.rules = vec![nat::Rule {
+        matching: nat::Matching::all(),
+        action: nat::Action::Dynamic {
+            pool: config.pools.len() - 1,
+            filtering: nat::Filtering::AddressDependent,
+        },
+    }];
+    let (mut active, mut standby) = pair(&config);
+    let of_b = map(&mut active, at(0), end(B, 5_000), end(SERVER, 53));
+    let of_a = map(&mut active, at(0), end(A, 5_000), end(SERVER, 53));
+    // One that comes in, from an address that A has sent to.
+    pass(
+        &mut active,
+        at(0),
+        Outside,
+        udp(end(SERVER, 99), end(*of_a.ip(), 7_000)),
+    );
+    let all = records(&active);
+    assert_eq!(all.len(), 3);
+    // In another order, so that nothing but the record says whose address is whose.
+    for record in all.iter().rev() {
+        let mut octets = Vec::new();
+        record.write(at(0), &mut octets);
+        let mut cursor = packet_buffer::Cursor::new(&octets);
+        let record = SessionRecord::read(at(0), &mut cursor).unwrap();
+        standby.import(at(0), &record).unwrap();
+        assert_eq!(standby.import(at(0), &record), Err(ImportError::Clash));
+    }
+    for (inside, outside) in [(A, of_a), (B, of_b)] {
+        let new = map(&mut standby, at(1), end(inside, 6_000), end(OTHER, 53));
+        assert_eq!(new.ip(), outside.ip());
+        let answer = udp(end(SERVER, 53), outside);
+        let found = pass(&mut standby, at(1), Outside, answer);
+        assert_eq!(found.to, end(inside, 5_000));
+    }
+    // Somebody else's address is not to be had, and nothing is left of the attempt.
+    let (mut active, mut other) = pair(&config);
+    map(&mut other, at(0), end(A, 5_000), end(SERVER, 53));
+    map(&mut active, at(0), end(B, 5_000), end(SERVER, 53));
+    let record = records(&active)[0];
+    assert_eq!(other.import(at(0), &record), Err(ImportError::Taken));
+    assert_eq!(other.session_count(), 1);
+    // When all sessions are over, the addresses are free again.
+    run_until(&mut standby, at(10_000));
+    assert_eq!(standby.session_count(), 0);
+    for n in 0..3 {
+        let inside = end([10, 0, 7, n].into(), 5_000);
+        map(&mut standby, at(10_001), inside, end(SERVER, 53));
+    }
+}
+
+/// N38 for services: a session by a forward that is gone is refused, and so is one that was never given.
+#[test]
+fn n38_sessions_of_a_forward_go_with_it() {
+    let forward = |port: u16, target: core::net::Ipv4Addr| nat::Forward {
+        protocol: Some(packet_buffer::wire::IpProtocol::TCP),
+        outside: EXTERNAL,
+        ports: port..=port,
+        source: packet_buffer::wire::Ipv4Prefix::ALL,
+        targets: vec![nat::Target::new(target, 80)],
+    };
+    let mut old = config(Profile::Rfc);
+    old.forwards = vec![forward(8_080, A), forward(8_081, B)];
+    let mut new = old.clone();
+    // One goes, and one has another server.
+    new.forwards = vec![forward(8_080, A), forward(8_082, B)];
+    let mut before = Nat::new(old.clone(), Box::new(testkit::SeededRandom::new(1))).unwrap();
+    for port in [8_080, 8_081] {
+        let syn = tcp(end(SERVER, 5_000), end(EXTERNAL, port), "S", 100, 0);
+        pass(&mut before, at(0), Outside, syn);
+    }
+    let import = |config: &nat::NatConfig| {
+        let mut after = Nat::new(config.clone(), Box::new(testkit::SeededRandom::new(2))).unwrap();
+        let mut results: Vec<_> = before
+            .export()
+            .map(|record| {
+                let port = record.original.destination_port();
+                (port, after.import(at(0), &record))
+            })
+            .collect();
+        results.sort_by_key(|(port, _)| *port);
+        results
+    };
+    assert_eq!(import(&old), [(8_080, Ok(())), (8_081, Ok(()))]);
+    let gone = Err(ImportError::Inconsistent);
+    assert_eq!(import(&new), [(8_080, Ok(())), (8_081, gone)]);
+    new.forwards = vec![forward(8_080, B), forward(8_081, B)];
+    assert_eq!(import(&new), [(8_080, gone), (8_081, Ok(()))]);
+}
