@@ -67,8 +67,9 @@
 //! States follow one table ([`step`]), which a test holds whole against a transcription. Sequence
 //! numbers are held against the windows of both ends as G. van Rooij describes it ("Real stateful TCP
 //! packet filtering in IP Filter", 2001), with window scaling (RFC 7323) and SACK (RFC 2018); resets
-//! against RFC 5961. How strictly is a [`TcpPolicy`]; `LinuxCompat` was found by experiment, and agrees with
-//! recorded and with fresh random sequences of a kernel but for what the tests list, with reasons.
+//! against RFC 5961. How strictly is a [`TcpPolicy`]; `LinuxCompat` was found by experiment, and
+//! lets the same through as a kernel in recorded and in fresh random sequences, without an exception; of lifetimes, a
+//! test lists the one that differs.
 //!
 //! # Specifications
 //!
