@@ -14,12 +14,17 @@ use packet_buffer::wire::{IpPacket, IpProtocol};
 /// and its port.
 type Flow = (u8, IpAddr, u16, IpAddr, u16);
 
-/// Our ports for the kernel's.
+/// An outside address and port.
+type Outside = (IpAddr, u16);
+
+/// Our ports for the kernel's, and our addresses where several are shared.
 #[derive(Debug, Clone, Default)]
 pub struct Translation {
-    ours: BTreeMap<Flow, u16>,
-    /// The kernel's ports for ours: a bijection.
-    kernels: BTreeMap<Flow, u16>,
+    ours: BTreeMap<Flow, Outside>,
+    /// The kernel's for ours: a bijection.
+    kernels: BTreeMap<Flow, Outside>,
+    /// The addresses that are shared.
+    pool: Vec<IpAddr>,
 }
 
 /// How a packet of ours stands to the kernel's.
@@ -32,6 +37,14 @@ pub enum Comparison {
 }
 
 impl Translation {
+    /// For a translator that shares these addresses, and may choose any of them.
+    pub fn of_pool(pool: Vec<IpAddr>) -> Self {
+        Self {
+            pool,
+            ..Self::default()
+        }
+    }
+
     /// Puts our ports into a packet that comes in from outside. Checksums are patched, so that bad
     /// ones stay bad.
     pub fn rewrite(&self, octets: &mut [u8]) {
@@ -78,8 +91,7 @@ impl Translation {
             peer_port,
         );
         if let Some(ours) = self.ours.get(&flow).filter(|_| is_answer) {
-            let address = packet.destination();
-            let _ = packet.set_destination(address, Some(*ours));
+            let _ = packet.set_destination(ours.0, Some(ours.1));
         }
     }
 
@@ -109,8 +121,7 @@ impl Translation {
             peer_port,
         );
         if let Some(ours) = self.ours.get(&flow) {
-            let address = quoted.source();
-            if let Ok(delta) = quoted.set_source(address, Some(*ours)) {
+            if let Ok(delta) = quoted.set_source(ours.0, Some(ours.1)) {
                 patch(header, offset + 2, delta);
             }
         }
@@ -125,10 +136,11 @@ impl Translation {
         if let Some(found) = self.learn(&kernel, &mut own)
             && kernel == own
         {
-            let (flow, port) = found;
-            let reverse = (flow.0, flow.1, port, flow.3, flow.4);
-            let is_kept = *self.ours.entry(flow).or_insert(port) == port;
-            let is_alone = *self.kernels.entry(reverse).or_insert(flow.2) == flow.2;
+            let (flow, outside) = found;
+            let reverse = (flow.0, outside.0, outside.1, flow.3, flow.4);
+            let theirs = (flow.1, flow.2);
+            let is_kept = *self.ours.entry(flow).or_insert(outside) == outside;
+            let is_alone = *self.kernels.entry(reverse).or_insert(theirs) == theirs;
             if is_kept && is_alone {
                 return Comparison::Same;
             }
@@ -143,8 +155,9 @@ impl Translation {
         ))
     }
 
-    /// Puts the kernel's source port in place of ours; the flow, and our port.
-    fn learn(&self, kernel: &[u8], own: &mut [u8]) -> Option<(Flow, u16)> {
+    /// Puts the kernel's source port in place of ours, and its address if both are of the pool; the flow, and our
+    /// outside end.
+    fn learn(&self, kernel: &[u8], own: &mut [u8]) -> Option<(Flow, Outside)> {
         let mut copy = kernel.to_vec();
         let theirs = IpPacketMut::parse(&mut copy).ok()?;
         let (port, peer) = (theirs.source_port()?, theirs.destination());
@@ -155,9 +168,14 @@ impl Translation {
             theirs.destination_port()?
         };
         let mut packet = IpPacketMut::parse(own).ok()?;
-        let (own_port, source) = (packet.source_port()?, packet.source());
+        let outside = (packet.source(), packet.source_port()?);
+        let source = theirs.source();
+        let is_shared = [source, outside.0]
+            .iter()
+            .all(|address| self.pool.contains(address));
+        let source = if is_shared { source } else { outside.0 };
         packet.set_source(source, Some(port)).ok()?;
-        Some(((protocol, source, port, peer, peer_port), own_port))
+        Some(((protocol, source, port, peer, peer_port), outside))
     }
 
     /// Compares a message that the router itself has written: addresses, protocol, type, code,

@@ -8,11 +8,13 @@
 //! | `{"op":"pkt","at_ms":0,"if":"in","pkt":"45..."}` | `{"out":[{"if":"out","pkt":"45..."}]}` |
 //!
 //! `at_ms` is the time: nothing here waits. The configuration names a profile (`napt`: masquerading and
-//! a filter; `fw`: the filter alone) and the kernel settings of the case.
+//! a filter; `fw`: the filter alone; `rfc`: as `napt`, and as the RFCs ask for instead of as a kernel does) and the
+//! kernel settings of the case.
 
 mod compare;
 mod live;
 mod replay;
+mod rules;
 mod sequence;
 
 pub use compare::{Comparison, Translation};
@@ -25,7 +27,7 @@ use alloc::collections::BTreeMap;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use flow_state::{TcpPolicy, Timers};
-use nat::{Matching, Nat, Pool, Profile, Side};
+use nat::{Matching, Nat, NatConfig, Pool, Profile, Side};
 use packet_buffer::Instant;
 use packet_buffer::fragment::{FirstFragmentPolicy, ReassemblerConfig};
 use packet_buffer::random::OsRandom;
@@ -43,7 +45,10 @@ pub const INSIDE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 /// What a case says of the gateway.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct CaseConfig {
-    /// `napt` or `fw`; others are skipped.
+    /// What the case is called.
+    #[serde(default)]
+    pub name: String,
+    /// `napt`, `fw` or `rfc`; any other stands for rules of the case's own.
     pub profile: String,
     /// Kernel settings.
     #[serde(default)]
@@ -153,7 +158,8 @@ impl PacketOracle {
         let field = |name: &str| line.get(name).unwrap_or(&Value::Null);
         match field("op").as_str() {
             Some("reset") => {
-                let config: CaseConfig = serde_json::from_value(field("config").clone())?;
+                let mut config: CaseConfig = serde_json::from_value(field("config").clone())?;
+                config.name = field("case").as_str().unwrap_or_default().to_owned();
                 Ok(match self.reset(&config)? {
                     None => json!({ "ok": true }),
                     Some(why) => json!({ "skip": why }),
@@ -180,22 +186,25 @@ impl PacketOracle {
     ///
     /// When the gateway cannot be made.
     pub fn reset(&mut self, config: &CaseConfig) -> anyhow::Result<Option<&'static str>> {
-        let has_nat = match config.profile.as_str() {
-            "napt" => true,
-            "fw" => false,
-            _ => return Ok(Some("rules of its own")),
+        let mut nptv6 = None;
+        let (nat, firewall) = match config.profile.as_str() {
+            "napt" | "rfc" => {
+                let firewall = self.has_both.then(|| firewall(config, lab_policy()));
+                (Some(translator(config)?), firewall.transpose()?)
+            }
+            "fw" => (None, Some(firewall(config, lab_policy())?)),
+            _ => {
+                let Some(rules) = rules::of(config)? else {
+                    return Ok(Some("rules that neither crate has"));
+                };
+                let policy = rules.policy.map(Ok);
+                nptv6 = rules.nptv6;
+                let firewall = policy.map(|policy| firewall(config, policy));
+                (rules.nat, firewall.transpose()?)
+            }
         };
-        let nat = if has_nat {
-            Some(translator(config)?)
-        } else {
-            None
-        };
-        let firewall = if has_nat && !self.has_both {
-            None
-        } else {
-            Some(firewall(config)?)
-        };
-        let gateway = Gateway::new(gateway_config(config), nat, firewall, Box::new(OsRandom))?;
+        let mut gateway = Gateway::new(gateway_config(config), nat, firewall, Box::new(OsRandom))?;
+        gateway.set_nptv6(nptv6);
         self.gateway = Some(gateway);
         Ok(None)
     }
@@ -216,6 +225,17 @@ impl PacketOracle {
             out.push((interface == 0, packet.as_slice().to_vec()));
         }
         out
+    }
+
+    /// The addresses that inside hosts share.
+    pub fn shared(&self) -> Vec<IpAddr> {
+        let nat = self.gateway.as_ref().and_then(Gateway::nat);
+        let pools = nat.into_iter().flat_map(|nat| &nat.config().pools);
+        pools
+            .flat_map(|pool| pool.addresses.iter().cloned())
+            .flat_map(|range| range.start().to_bits()..=range.end().to_bits())
+            .map(|bits| Ipv4Addr::from_bits(bits).into())
+            .collect()
     }
 
     /// What became of the last packet.
@@ -295,23 +315,37 @@ fn gateway_config(config: &CaseConfig) -> GatewayConfig {
 
 /// Masquerading, as `oifname "out0" masquerade`.
 fn translator(config: &CaseConfig) -> anyhow::Result<Nat> {
-    let profile = Profile::LinuxCompat;
-    let mut settings = profile.config(65_536);
+    Ok(Nat::new(nat_config(config), Box::new(OsRandom))?)
+}
+
+fn nat_config(config: &CaseConfig) -> NatConfig {
+    let is_rfc = config.profile == "rfc";
+    let profile = if is_rfc {
+        Profile::Rfc
+    } else {
+        Profile::LinuxCompat
+    };
+    let mut settings = profile.config(1_024);
     settings.pools = vec![Pool::of(OUTSIDE)];
     settings.rules = vec![nat::Rule {
         matching: Matching::all(),
         action: nat::Action::Napt(profile.napt(0)),
     }];
     settings.local = vec![INSIDE, OUTSIDE];
-    settings.timers = config.timers();
-    settings.tcp = config.tcp_policy();
-    settings.verify_transport_checksums = config.verifies();
-    Ok(Nat::new(settings, Box::new(OsRandom))?)
+    if is_rfc {
+        // As the firewall behind it does.
+        settings.forget_refused = true;
+    } else {
+        settings.timers = config.timers();
+        settings.tcp = config.tcp_policy();
+        settings.verify_transport_checksums = config.verifies();
+    }
+    settings
 }
 
 /// What the lab's filter says: from inside to outside all, to the gateway echo requests and
 /// ICMPv6, and everything that belongs to it.
-fn firewall(config: &CaseConfig) -> anyhow::Result<Firewall> {
+fn lab_policy() -> Result<CompiledPolicy, stateful_firewall::CompileError> {
     let accept = |name: &str, condition: Condition| Rule {
         name: name.to_owned(),
         to: vec![Zone::SELF.to_owned()],
@@ -353,15 +387,23 @@ fn firewall(config: &CaseConfig) -> anyhow::Result<Firewall> {
         ],
         ..Policy::default()
     };
+    CompiledPolicy::new(&policy)
+}
+
+fn firewall(
+    config: &CaseConfig,
+    policy: Result<CompiledPolicy, stateful_firewall::CompileError>,
+) -> anyhow::Result<Firewall> {
     let mut settings = FirewallConfig::linux_compat(16_384);
     settings.timers = config.timers();
     settings.tcp = config.tcp_policy();
+    if config.profile == "rfc" {
+        settings = FirewallConfig::new(16_384);
+        settings.timers = Profile::Rfc.config(1).timers;
+        settings.tcp = Profile::Rfc.config(1).tcp;
+    }
     settings.verify_checksums = config.verifies();
-    Ok(Firewall::new(
-        settings,
-        CompiledPolicy::new(&policy)?,
-        Box::new(OsRandom),
-    )?)
+    Ok(Firewall::new(settings, policy?, Box::new(OsRandom))?)
 }
 
 /// Octets of a hexadecimal text.

@@ -79,6 +79,7 @@ pub struct Sequence<'a> {
     next: [u32; 2],
     window: [u16; 2],
     scale: Option<u8>,
+    selective: bool,
     phase: u8,
 }
 
@@ -101,6 +102,7 @@ impl<'a> Sequence<'a> {
             next: start,
             window,
             scale,
+            selective: draw >> 20 & 1 == 1,
             phase: 0,
         }
     }
@@ -112,6 +114,32 @@ impl<'a> Sequence<'a> {
     fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         let count = u32::try_from(choices.len()).unwrap_or(1);
         choices[self.below(count) as usize]
+    }
+
+    /// Options: scale and SACK-permitted of a SYN, now and then others than the last one's; selective
+    /// acknowledgments of other segments, now and then.
+    fn options(&mut self, is_syn: bool, ack: u32) -> HeaderOptions {
+        let mut options = Vec::new();
+        if is_syn {
+            let scale = match self.below(10) {
+                0 => None,
+                1 => Some(self.pick(&[0, 1, 14, 15])),
+                _ => self.scale,
+            };
+            if let Some(shift) = scale {
+                options.extend([3, 3, shift, 1]);
+            }
+            if self.selective != (self.below(10) == 0) {
+                options.extend([4, 2, 1, 1]);
+            }
+        } else if self.selective && self.below(10) == 0 {
+            let from = moved(ack, i64::from(self.pick(&[0, 1, 100, 400, 70_000])));
+            let to = moved(from, i64::from(self.pick(&[1, 100, 400])));
+            options.extend([1, 1, 5, 10]);
+            options.extend(from.to_be_bytes());
+            options.extend(to.to_be_bytes());
+        }
+        HeaderOptions::from_slice(&options).unwrap_or_default()
     }
 
     /// The next segment.
@@ -206,10 +234,7 @@ impl<'a> Sequence<'a> {
         if flags & ACK == 0 {
             ack = 0;
         }
-        let options = match self.scale.filter(|_| flags & SYN != 0) {
-            Some(shift) => HeaderOptions::from_slice(&[3, 3, shift, 1]).unwrap_or_default(),
-            None => HeaderOptions::default(),
-        };
+        let options = self.options(flags & SYN != 0, ack);
         let ports = [self.client_port, SERVER.1];
         Segment {
             is_inside: side == 0,
