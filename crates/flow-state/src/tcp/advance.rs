@@ -42,7 +42,7 @@ impl TcpFlow {
         // An IP packet's payload is far under 2^32 octets.
         let data = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
         let end = seq.wrapping_add(data);
-        if !sender.is_seen() || !compare(sender, receiver, end, ack).is_ok() {
+        if !sender.is_seen() || compare(sender, receiver, end, ack).is_err() {
             return false;
         }
         let mut flags = self.flags;
