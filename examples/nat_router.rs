@@ -16,7 +16,11 @@
 //! ip -n wan link set nat-out up;  ip -n wan route add 203.0.113.0/24 dev nat-out
 //! ```
 //!
-//! Ends with SIGINT or SIGTERM, and prints what there is.
+//! IPv6 hosts inside reach IPv4 hosts outside by NAT64, and IPv6 hosts as they are or under another prefix (NPTv6),
+//! if the file says so; the namespaces then have routes for IPv6 too.
+//!
+//! With SIGHUP it reads the file again and goes over to the new rules: sessions that they still give go on, with their
+//! outside endpoints; the others end. Ends with SIGINT or SIGTERM, and prints what there is.
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
@@ -74,5 +78,5 @@ fn main() -> Result<()> {
         top: options.top,
         duration: options.seconds.map(Duration::from_secs),
     };
-    run(&file, live)
+    run(path, file, live)
 }

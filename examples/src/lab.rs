@@ -312,6 +312,20 @@ impl Process {
         )?)
     }
 
+    /// Asks it to read its configuration again (SIGHUP).
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be signalled.
+    pub fn hang_up(&self) -> Result<()> {
+        let id = i32::try_from(self.child.id()).context("process id")?;
+        let id = rustix::process::Pid::from_raw(id).context("process id")?;
+        Ok(rustix::process::kill_process(
+            id,
+            rustix::process::Signal::HUP,
+        )?)
+    }
+
     /// Asks it to end (SIGTERM), waits for it, and gives the rest of its output.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ impl Gateway {
     }
 
     /// Asks the firewall; the packet's session when it goes on.
-    fn filter_by(
+    pub(super) fn filter_by(
         &mut self,
         now: Instant,
         ingress: usize,

@@ -17,11 +17,14 @@
 //!    them. With [`GatewayConfig::firewall_outside`] it stands on the other side of translation and
 //!    sees outside addresses.
 //! 6. From inside: the translator.
+//!
+//!    The translators that have IPv6 on a side stand where the other one stands: NPTv6 ([`Gateway::set_nptv6`])
+//!    exactly so, and NAT64 ([`Gateway::set_nat64`]) with the firewall on its IPv6 side.
 //! 7. The hop count is lowered, what was put together is cut again to the largest size that came in,
 //!    and the packet goes out.
 //!
-//! So no packet that is not sent makes a mapping, but for what comes from outside and the firewall then
-//! denies.
+//! So no packet that is not sent makes a mapping. Translator and firewall each have a state for a connection, and the
+//! gateway keeps the two of one mind: see `both.rs`. They have to be given the same timers and TCP policy.
 //!
 //! A packet from inside to a host inside by its outside address (hairpinning) is asked about as it
 //! goes on, with the source that translation gave it, and its answers as they come. What the
@@ -34,7 +37,9 @@
     reason = "interfaces are checked when a packet comes in, and routes when the gateway is made"
 )]
 
+mod both;
 mod explain;
+mod families;
 mod filter;
 mod fragments;
 mod local;
@@ -54,6 +59,8 @@ pub use redirect::{Originals, Redirect};
 use filter::{longest_match, numbers};
 use fragments::{Defragmenter, cut};
 use icmp_nd::generation::{Arrival, ErrorGenerator, GenerationConfig, Rate, RateLimitConfig};
+use nat::nat64::{Nat64, Nat64Drop};
+use nat::nptv6::Nptv6;
 use nat::{Nat, Side};
 use packet_buffer::fragment::ReassemblerConfig;
 use packet_buffer::wire::{
@@ -148,6 +155,10 @@ pub enum Cause {
     Nat(nat::DropReason),
     /// A rule gives it to a caller who does not take it.
     Queue(u16),
+    /// The translator between IPv6 and IPv4 drops it.
+    Nat64(Nat64Drop),
+    /// Its prefix cannot be translated.
+    Prefix,
     /// The firewall drops it; why, if it says so.
     Firewall(Option<stateful_firewall::DropReason>),
     /// It is for the gateway, and nothing serves it.
@@ -158,6 +169,8 @@ pub enum Cause {
 pub struct Gateway {
     config: GatewayConfig,
     nat: Option<Nat>,
+    nat64: Option<Nat64>,
+    nptv6: Option<Nptv6>,
     firewall: Option<Firewall>,
     /// The firewall's numbers of the interfaces.
     interface_ids: Vec<Option<InterfaceId>>,
@@ -224,6 +237,8 @@ impl Gateway {
         };
         Ok(Self {
             nat,
+            nat64: None,
+            nptv6: None,
             firewall,
             interface_ids,
             redirects: None,
@@ -260,6 +275,9 @@ impl Gateway {
         if let Some(nat) = &mut self.nat {
             nat.handle_timeout(now);
         }
+        if let Some(nat64) = &mut self.nat64 {
+            nat64.handle_timeout(now);
+        }
         if let Some(firewall) = &mut self.firewall {
             firewall.handle_timeout(now);
         }
@@ -273,6 +291,7 @@ impl Gateway {
     pub fn poll_timeout(&self) -> Option<Instant> {
         [
             self.nat.as_ref().and_then(Nat::poll_timeout),
+            self.nat64.as_ref().and_then(Nat64::poll_timeout),
             self.firewall.as_ref().and_then(Firewall::poll_timeout),
             self.defragmenter
                 .as_ref()
@@ -419,6 +438,9 @@ impl Gateway {
             original,
             largest_fragment,
         };
+        if let Some(outcome) = self.across_versions(now, &transit) {
+            return outcome;
+        }
         let is_translated = self.config.interfaces[ingress].side == Side::Outside
             && matches!(
                 IpPacket::parse(transit.original.as_slice()),
@@ -439,22 +461,37 @@ impl Gateway {
             return refusal;
         }
         let mut packet = transit.original.clone();
+        let before = self.before(&packet);
         let Some(nat) = &mut self.nat else {
             return Outcome::Dropped(Cause::NoService);
         };
         match nat.process(now, Side::Outside, &mut packet) {
             nat::Verdict::Forward { .. } => {}
-            nat::Verdict::Drop(reason) => return Outcome::Dropped(Cause::Nat(reason)),
+            nat::Verdict::Drop(reason) => {
+                let original = &transit.original;
+                self.ended_by_nat(now, before.as_ref());
+                self.refused_by_nat(now, transit.ingress, before.as_ref(), reason, original);
+                return Outcome::Dropped(Cause::Nat(reason));
+            }
             nat::Verdict::Held => return Outcome::Held,
-            nat::Verdict::Local => return self.local(now, &transit),
+            nat::Verdict::Local => {
+                self.ended_by_nat(now, before.as_ref());
+                return self.local(now, &transit);
+            }
         }
         let egress = match self.next_hop(now, &transit, &packet) {
             Ok(egress) => egress,
-            Err(outcome) => return outcome,
+            Err(outcome) => {
+                self.take_back(now, before.as_ref(), true);
+                return outcome;
+            }
         };
         if !self.config.firewall_outside
             && let Some(outcome) = self.filter(now, &transit, Some(egress), &mut packet)
         {
+            if matches!(outcome, Outcome::Dropped(_) | Outcome::Refused(_)) {
+                self.take_back(now, before.as_ref(), is_invalid(outcome));
+            }
             return outcome;
         }
         self.send(now, egress, packet, transit.largest_fragment)
@@ -478,13 +515,20 @@ impl Gateway {
         let Ok(ip) = IpPacket::parse(transit.original.as_slice()) else {
             return Outcome::Dropped(Cause::Header);
         };
+        let mut packet = transit.original.clone();
+        if !self.prefix_inbound(transit.ingress, &mut packet) {
+            return Outcome::Dropped(Cause::Prefix);
+        }
         let (destination, is_v4) = (ip.destination(), matches!(ip, IpPacket::V4(_)));
         let own = self.is_own(destination);
         let hairpins = is_v4 && self.is_pooled(destination);
         if own && !hairpins {
             return self.local(now, &transit);
         }
-        let mut packet = transit.original.clone();
+        let is_inside = self.config.interfaces[transit.ingress].side == Side::Inside;
+        if is_inside && self.is_prefixed(destination) {
+            return self.turn_back(now, &transit, packet);
+        }
         if hairpins {
             return self.hairpin(now, transit, packet);
         }
@@ -492,13 +536,19 @@ impl Gateway {
             Ok(egress) => egress,
             Err(outcome) => return outcome,
         };
+        let before = self.before(&packet);
         if !self.config.firewall_outside
             && let Some(outcome) = self.filter(now, &transit, Some(egress), &mut packet)
         {
+            if is_invalid(outcome) {
+                self.refused_by_firewall(now, before.as_ref(), &transit.original);
+            }
             return outcome;
         }
-        let crosses = self.config.interfaces[transit.ingress].side == Side::Inside
-            && self.config.interfaces[egress].side == Side::Outside;
+        let crosses = is_inside && self.config.interfaces[egress].side == Side::Outside;
+        if crosses && let Err(outcome) = self.prefix_outbound(now, &transit, &mut packet) {
+            return outcome;
+        }
         if is_v4
             && crosses
             && let Some(nat) = &mut self.nat
@@ -509,7 +559,10 @@ impl Gateway {
                     let egress = transit.ingress;
                     return self.send(now, egress, packet, transit.largest_fragment);
                 }
-                nat::Verdict::Drop(reason) => return Outcome::Dropped(Cause::Nat(reason)),
+                nat::Verdict::Drop(reason) => {
+                    self.no_room(now, before.as_ref());
+                    return Outcome::Dropped(Cause::Nat(reason));
+                }
                 nat::Verdict::Held => return Outcome::Held,
                 nat::Verdict::Local => return self.local(now, &transit),
             }
@@ -712,6 +765,11 @@ impl Gateway {
                 pending.push((transmit.forwarded, packet));
             }
         }
+        if let Some(nat64) = &mut self.nat64 {
+            while nat64.poll_transmit(&mut packet).is_some() {
+                pending.push((false, packet.clone()));
+            }
+        }
         for (is_forwarded, packet) in pending {
             let destination = IpPacket::parse(packet.as_slice()).map(|ip| ip.destination());
             let Some(egress) = destination
@@ -727,6 +785,12 @@ impl Gateway {
             }
         }
     }
+}
+
+/// Whether the firewall found that a packet does not belong to its session, which is as it was.
+const fn is_invalid(outcome: Outcome) -> bool {
+    use stateful_firewall::DropReason::Invalid;
+    matches!(outcome, Outcome::Dropped(Cause::Firewall(Some(Invalid(_)))))
 }
 
 /// What a sender is told.

@@ -220,7 +220,7 @@ pub(crate) fn address(text: &str) -> Result<(Ipv4Addr, Ipv4Prefix)> {
 }
 
 /// One address, a range, or a prefix.
-fn range(text: &str) -> Result<RangeInclusive<Ipv4Addr>> {
+pub(crate) fn range(text: &str) -> Result<RangeInclusive<Ipv4Addr>> {
     let wrong = || format!("pool: {text} is no address, range or prefix");
     if let Some((first, last)) = text.split_once('-') {
         let (first, last) = (first.trim().parse(), last.trim().parse());

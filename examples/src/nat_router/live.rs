@@ -1,18 +1,22 @@
 //! The router on two TUN devices.
 
 use super::file::{NatFile, SideFile};
-use super::node::NatRouter;
+use super::node::{NatRouter, Replaced};
 use super::show::{counters, session_table, to_json};
 use super::{INSIDE, OUTSIDE};
 use crate::devices::{Devices, open_tun, send};
 use alloc::sync::Arc;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use nat::Instant;
 use packet_buffer::random::OsRandom;
 use packet_buffer::time::StdClock;
+use serde_json::json;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use tun_rs::SyncDevice;
 
 /// How a router runs.
@@ -31,22 +35,26 @@ pub struct LiveOptions {
 /// # Errors
 ///
 /// Without root; those of the devices.
-pub fn run(file: &NatFile, options: LiveOptions) -> Result<()> {
+pub fn run(path: &Path, file: NatFile, options: LiveOptions) -> Result<()> {
     let clock = StdClock::new();
     let router = file.build(clock.now(), &mut OsRandom)?;
     let open = |side: &SideFile| open_tun(&side.device, side.netns.as_deref(), side.mtu);
     let devices = vec![open(&file.inside)?, open(&file.outside)?];
-    let stop = Arc::new(AtomicBool::new(false));
-    let handler = Arc::clone(&stop);
-    ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))?;
+    let (stop, reload) = (Arc::default(), Arc::default());
+    for signal in [SIGINT, SIGTERM] {
+        flag::register(signal, Arc::clone(&stop))?;
+    }
+    flag::register(SIGHUP, Arc::clone(&reload))?;
     let mut live = Live {
         options,
         clock,
+        path: path.to_owned(),
+        file,
         router,
         devices: Devices::new(devices),
     };
-    live.say(&serde_json::json!({ "event": "ready" }), "ready");
-    live.run(&stop)
+    live.say(&json!({ "event": "ready" }), "ready");
+    live.run(&stop, &reload)
 }
 
 fn send_all(router: &mut NatRouter, devices: &[SyncDevice]) {
@@ -58,15 +66,20 @@ fn send_all(router: &mut NatRouter, devices: &[SyncDevice]) {
 struct Live {
     options: LiveOptions,
     clock: StdClock,
+    path: PathBuf,
+    file: NatFile,
     router: NatRouter,
     devices: Devices,
 }
 
 impl Live {
-    fn run(&mut self, stop: &AtomicBool) -> Result<()> {
+    fn run(&mut self, stop: &AtomicBool, reload: &AtomicBool) -> Result<()> {
         let start = self.clock.now();
         let mut next_table = start;
         while !stop.load(Ordering::Relaxed) {
+            if reload.swap(false, Ordering::Relaxed) {
+                self.reload();
+            }
             let now = self.clock.now();
             if self.options.duration.is_some_and(|it| now - start >= it) {
                 break;
@@ -88,6 +101,36 @@ impl Live {
         let text = session_table(&self.router, self.clock.now(), usize::MAX);
         self.say(&counters(&self.router, "stopped"), &text);
         Ok(())
+    }
+
+    /// Reads the file again, and goes over to what it says; stays with the old one when it cannot be used.
+    fn reload(&mut self) {
+        let now = self.clock.now();
+        let read = || -> Result<(NatFile, NatRouter)> {
+            let file = NatFile::parse(&std::fs::read_to_string(&self.path)?)?;
+            ensure!(
+                file.has_devices_of(&self.file),
+                "other devices need a new start"
+            );
+            let router = file.build(now, &mut OsRandom)?;
+            Ok((file, router))
+        };
+        match read() {
+            Ok((file, router)) => {
+                self.file = file;
+                let Replaced { kept, ended } = self.router.replace(now, router);
+                let event = json!({ "event": "reloaded", "kept": kept, "ended": ended });
+                self.say(
+                    &event,
+                    &format!("reloaded: {kept} sessions go on, {ended} end"),
+                );
+            }
+            Err(error) => {
+                let why = format!("{error:#}");
+                let event = json!({ "event": "reload_failed", "why": why });
+                self.say(&event, &format!("not reloaded: {why}"));
+            }
+        }
     }
 
     /// Waits until there is something to do, and a second at the most.

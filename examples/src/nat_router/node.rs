@@ -4,8 +4,9 @@ use super::{INSIDE, OUTSIDE};
 use crate::gateway::{Gateway, Outcome};
 use alloc::collections::VecDeque;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use nat::nat64::Nat64;
 use nat::pcp::{PcpEvent, PcpServer, PcpStats, SERVER_PORT};
-use nat::{Instant, Nat, NatEvent, PacketBuf};
+use nat::{ExplicitRequest, Instant, Nat, NatEvent, PacketBuf};
 use packet_buffer::wire::{IpProtocol, Ipv4Packet, Ipv4Repr, UdpDatagram, UdpRepr};
 
 /// Notes that wait to be read; when there are more, the oldest is dropped.
@@ -33,6 +34,15 @@ pub struct Counters {
     pub refused: u64,
     /// Dropped.
     pub dropped: u64,
+}
+
+/// What became of the sessions when the rules changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Replaced {
+    /// They go on.
+    pub kept: usize,
+    /// The new rules do not give them.
+    pub ended: usize,
 }
 
 /// A gateway with a translator, and a server of PCP beside it.
@@ -67,6 +77,76 @@ impl NatRouter {
             },
             last: None,
         }
+    }
+
+    /// Goes over to what another file says: `next` takes over the sessions that its rules give, with the same outside
+    /// endpoints, and the ports that hosts have asked for; the other sessions end. The translator between IPv6 and IPv4
+    /// goes on with all its sessions if `next` has the same, and with none otherwise.
+    pub fn replace(&mut self, now: Instant, mut next: Self) -> Replaced {
+        let mut replaced = Replaced::default();
+        if let (Some(old), Some(new)) = (self.gateway.nat(), next.gateway.nat_mut()) {
+            for record in old.export() {
+                match new.import(now, &record) {
+                    Ok(()) => replaced.kept += 1,
+                    Err(_) => replaced.ended += 1,
+                }
+            }
+        }
+        if let (Some(server), true) = (self.server.take(), next.server.is_some()) {
+            next.server = Some(server);
+            if !self.move_mappings(now, &mut next)
+                && let (Some(server), Some(nat)) = (&mut next.server, next.gateway.nat())
+            {
+                // Hosts hear that they have to ask again.
+                let pools = nat.config().pools.first();
+                let address = pools.and_then(|pool| Some(*pool.addresses.first()?.start()));
+                server.reset(now, address.unwrap_or(Ipv4Addr::UNSPECIFIED));
+            }
+        }
+        if let Some(old) = self.gateway.take_nat64() {
+            let is_same = next.gateway.nat64().is_some_and(|new| {
+                let (old, new) = (old.config(), new.config());
+                (&old.pref64, &old.pool, old.max_sessions, old.translate)
+                    == (&new.pref64, &new.pool, new.max_sessions, new.translate)
+                    && (old.address_v6, old.address_v4) == (new.address_v6, new.address_v4)
+            });
+            if is_same {
+                replaced.kept += old.sessions();
+                next.gateway.set_nat64(Some(old));
+            } else {
+                replaced.ended += old.sessions();
+            }
+        }
+        next.counters = self.counters;
+        next.notes.append(&mut self.notes);
+        next.queue.append(&mut self.queue);
+        *self = next;
+        self.collect();
+        replaced
+    }
+
+    /// Opens the ports that hosts have asked for in another router; whether all could be.
+    fn move_mappings(&self, now: Instant, next: &mut Self) -> bool {
+        let (Some(old), Some(new)) = (self.gateway.nat(), next.gateway.nat_mut()) else {
+            return false;
+        };
+        let mut all = true;
+        for (mapping, expires) in old.explicit_mappings() {
+            let request = ExplicitRequest {
+                protocol: mapping.protocol,
+                inside: mapping.inside,
+                suggested: mapping.outside,
+                only_suggested: true,
+                lifetime: expires.saturating_duration_since(now),
+            };
+            let is_open = new.open_mapping(now, &request).is_ok();
+            let filters = old.filters_of(mapping.protocol, mapping.inside);
+            if is_open && !filters.is_empty() {
+                new.set_filters(mapping.protocol, mapping.inside, filters.to_vec());
+            }
+            all &= is_open;
+        }
+        all
     }
 
     /// Takes an IP packet that came in on a side.
@@ -148,6 +228,11 @@ impl NatRouter {
         self.gateway.nat()
     }
 
+    /// The translator between IPv6 and IPv4.
+    pub const fn nat64(&self) -> Option<&Nat64> {
+        self.gateway.nat64()
+    }
+
     /// Packets by what became of them.
     pub const fn counters(&self) -> Counters {
         self.counters
@@ -176,6 +261,10 @@ impl NatRouter {
             while let Some(event) = nat.poll_event() {
                 self.notes.push_back(Note::Nat(event));
             }
+        }
+        if let Some(nat64) = self.gateway.nat64_mut() {
+            // Its sessions are counted, not told.
+            while nat64.poll_event().is_some() {}
         }
         let excess = self.notes.len().saturating_sub(MAX_NOTES);
         self.notes.drain(..excess);

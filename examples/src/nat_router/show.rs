@@ -3,6 +3,7 @@
 use super::node::{NatRouter, Note};
 use core::fmt::Write as _;
 use nat::hooks::ShareEvent;
+use nat::nat64::Nat64;
 use nat::pcp::{PcpEvent, PcpMapping};
 use nat::{Instant, MappingInfo, NatEvent, SessionInfo};
 use serde_json::{Value, json};
@@ -115,6 +116,9 @@ pub(super) fn counters(router: &NatRouter, event: &str) -> Value {
         "sessions_created": stats.sessions_created,
         "mappings_created": stats.mappings_created,
         "answers_sent": stats.answers_sent,
+        "nat64_sessions": router.nat64().map_or(0, Nat64::sessions),
+        "nat64_to_v4": router.nat64().map_or(0, |nat64| nat64.stats().to_v4),
+        "nat64_to_v6": router.nat64().map_or(0, |nat64| nat64.stats().to_v6),
         "pcp_succeeded": router.pcp_stats().map_or(0, |stats| stats.succeeded),
     })
 }

@@ -821,6 +821,8 @@ fn keep<T>(notes: &mut VecDeque<T>, note: T) {
 fn cause_text(cause: Cause) -> String {
     match cause {
         Cause::Nat(reason) => format!("translator: {reason}"),
+        Cause::Nat64(reason) => format!("translator of versions: {reason:?}"),
+        Cause::Prefix => "prefix that is not translated".to_owned(),
         Cause::Firewall(Some(reason)) => format!("firewall: {reason}"),
         Cause::Queue(queue) => format!("queue {queue}, which nobody reads"),
         Cause::Firewall(None) => "firewall".to_owned(),

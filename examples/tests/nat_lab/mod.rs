@@ -28,6 +28,36 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
+    /// What a router's file says; `settings` are further lines.
+    fn file(lan: &Namespace, wan: &Namespace, mtu: u16, settings: &str) -> String {
+        // Tables stand behind the keys of the file itself.
+        let at = if settings.starts_with('[') {
+            Some(0)
+        } else {
+            settings.find("\n[")
+        };
+        let (keys, tables) = settings.split_at(at.unwrap_or(settings.len()));
+        format!(
+            "{keys}\n\
+             [inside]\ndevice = \"nat-in\"\nnetns = \"{}\"\naddress = \"192.168.7.1/24\"\n\
+             address6 = \"fd00:7::1/64\"\nroutes = [\"10.1.0.0/16\", \"fd00:7::/48\"]\n\
+             [outside]\ndevice = \"nat-out\"\nnetns = \"{}\"\naddress = \"203.0.113.1/24\"\n\
+             address6 = \"2001:db8:1::1/64\"\nmtu = {mtu}\n{tables}",
+            lan.name(),
+            wan.name()
+        )
+    }
+
+    /// Has the router go over to other settings; what it says of that.
+    pub(crate) fn reload(&self, settings: &str) -> Result<String> {
+        let file = Self::file(&self.lan, &self.wan, 1_500, settings);
+        fs::write(self.path("nat_router.toml"), file)?;
+        let router = self.router.lock().map_err(|_| anyhow::anyhow!("a panic"))?;
+        let router = router.as_ref().context("it was stopped")?;
+        router.hang_up()?;
+        router.wait_for_line("reload", Duration::from_secs(20))
+    }
+
     /// Starts a router with three hosts inside; `settings` are further lines of its file.
     pub(crate) fn start(label: &str, settings: &str) -> Result<Self> {
         Self::with_mtu(label, 1_500, settings)
@@ -42,20 +72,7 @@ impl Lab {
             Namespace::new(&format!("{label}-wan"))?,
             Namespace::new(&format!("{label}-lan"))?,
         );
-        // Tables stand behind the keys of the file itself.
-        let (keys, tables) = match settings.find("[[") {
-            Some(at) => settings.split_at(at),
-            None => (settings, ""),
-        };
-        let file = format!(
-            "{keys}\n\
-             [inside]\ndevice = \"nat-in\"\nnetns = \"{}\"\naddress = \"192.168.7.1/24\"\n\
-             routes = [\"10.1.0.0/16\"]\n\
-             [outside]\ndevice = \"nat-out\"\nnetns = \"{}\"\naddress = \"203.0.113.1/24\"\n\
-             mtu = {mtu}\n{tables}",
-            lan.name(),
-            wan.name()
-        );
+        let file = Self::file(&lan, &wan, mtu, settings);
         let path = directory.join("nat_router.toml");
         fs::write(&path, file)?;
         let program = example_path("nat_router")?;
@@ -79,17 +96,31 @@ impl Lab {
                 "nat-in",
             ],
         )?;
+        lan.add_addresses("nat-in", &["fd00:7::2/64"])?;
+        lan.run("ip", &["-6", "route", "add", "default", "dev", "nat-in"])?;
         wan.forward()?;
-        wan.add_addresses("lo", &["198.51.100.10/32"])?;
-        wan.add_addresses("nat-out", &["203.0.113.254/24"])?;
+        wan.add_addresses("lo", &["198.51.100.10/32", "2001:db8:99::10/128"])?;
+        wan.add_addresses("nat-out", &["203.0.113.254/24", "2001:db8:1::254/64"])?;
         wan.set_link("nat-out", true)?;
+        for network in ["2001:db8:77::/48", "fd00:7::/48"] {
+            wan.run("ip", &["-6", "route", "add", network, "dev", "nat-out"])?;
+        }
         let mut clients = Vec::new();
         for number in 1..=3 {
             let client = Namespace::new(&format!("{label}-c{number}"))?;
             let port = format!("c{number}");
-            let own = format!("10.1.{number}.2/24");
-            let next = format!("10.1.{number}.1/24");
-            connect((&client, "eth0", &[&own]), (&lan, &port, &[&next]))?;
+            let own = [
+                format!("10.1.{number}.2/24"),
+                format!("fd00:7:0:{number}::2/64"),
+            ];
+            let next = [
+                format!("10.1.{number}.1/24"),
+                format!("fd00:7:0:{number}::1/64"),
+            ];
+            connect(
+                (&client, "eth0", &[&own[0], &own[1]]),
+                (&lan, &port, &[&next[0], &next[1]]),
+            )?;
             // Checksums are computed in software, so that they are on the wire.
             for (namespace, device) in [(&client, "eth0"), (&lan, port.as_str())] {
                 namespace.run(
@@ -101,6 +132,8 @@ impl Lab {
             }
             let gateway = format!("10.1.{number}.1");
             client.run("ip", &["route", "add", "default", "via", &gateway])?;
+            let gateway = format!("fd00:7:0:{number}::1");
+            client.run("ip", &["-6", "route", "add", "default", "via", &gateway])?;
             clients.push(client);
         }
         let lab = Self {
