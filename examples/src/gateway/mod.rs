@@ -490,6 +490,8 @@ impl Gateway {
             && let Some(outcome) = self.filter(now, &transit, Some(egress), &mut packet)
         {
             if matches!(outcome, Outcome::Dropped(_) | Outcome::Refused(_)) {
+                // What the firewall answers goes by the translation that is about to be taken back.
+                self.drain(now);
                 self.take_back(now, before.as_ref(), is_invalid(outcome));
             }
             return outcome;

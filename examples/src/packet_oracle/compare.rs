@@ -120,10 +120,10 @@ impl Translation {
             quoted.destination(),
             peer_port,
         );
-        if let Some(ours) = self.ours.get(&flow) {
-            if let Ok(delta) = quoted.set_source(ours.0, Some(ours.1)) {
-                patch(header, offset + 2, delta);
-            }
+        if let Some(ours) = self.ours.get(&flow)
+            && let Ok(delta) = quoted.set_source(ours.0, Some(ours.1))
+        {
+            patch(header, offset + 2, delta);
         }
     }
 

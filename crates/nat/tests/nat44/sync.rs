@@ -284,7 +284,8 @@ fn lent_addresses_stay_with_whom_they_were_lent() {
     // Somebody else's address is not to be had, and nothing is left of the attempt.
     let (mut active, mut other) = pair(&config);
     map(&mut other, at(0), end(A, 5_000), end(SERVER, 53));
-    map(&mut active, at(0), end(B, 5_000), end(SERVER, 53));
+    // To another server, so that nothing but the address is in the way.
+    map(&mut active, at(0), end(B, 5_000), end(OTHER, 53));
     let record = records(&active)[0];
     assert_eq!(other.import(at(0), &record), Err(ImportError::Taken));
     assert_eq!(other.session_count(), 1);
