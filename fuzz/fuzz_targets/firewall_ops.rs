@@ -7,7 +7,8 @@ use core::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use packet_buffer::{Cursor, Instant, PacketBuf};
 use stateful_firewall::{
-    CompiledPolicy, Firewall, FirewallConfig, InterfaceId, Key, Path, SyncMessage, Verdict, language,
+    CompiledPolicy, Firewall, FirewallConfig, InterfaceId, Key, Path, SyncMessage, Verdict,
+    language,
 };
 use std::collections::BTreeSet;
 use testkit::SeededRandom;
@@ -74,8 +75,11 @@ fn process(now: Instant, one: &mut Firewall, many: &mut Firewall, group: &mut Gr
     let mut batch: Vec<PacketBuf> = group.iter().map(|(_, packet)| packet.clone()).collect();
     let mut verdicts = vec![Verdict::Held; group.len()];
     many.process_batch(now, &paths, &mut batch, &mut verdicts);
-    for (((path, (_, packet)), batched), verdict) in
-        paths.iter().zip(group.iter_mut()).zip(&batch).zip(&verdicts)
+    for (((path, (_, packet)), batched), verdict) in paths
+        .iter()
+        .zip(group.iter_mut())
+        .zip(&batch)
+        .zip(&verdicts)
     {
         assert_eq!(one.process(now, path, packet), *verdict);
         assert_eq!(packet.as_slice(), batched.as_slice());
@@ -121,7 +125,11 @@ fn snapshot(now: Instant, one: &Firewall, standby: &mut Firewall) {
         let _ = standby.apply(now, &message);
     }
     for session in standby.iter_sessions() {
-        assert!(told.contains(&session.key), "nobody told of {}", session.key);
+        assert!(
+            told.contains(&session.key),
+            "nobody told of {}",
+            session.key
+        );
     }
 }
 
@@ -144,7 +152,10 @@ fuzz_target!(|octets: &[u8]| {
             }
         } else {
             let names = ["lan0", "dmz0", "wan0"];
-            let interface = |n: u8| one.interface(names[usize::from(n) % 3]).expect("it is there");
+            let interface = |n: u8| {
+                one.interface(names[usize::from(n) % 3])
+                    .expect("it is there")
+            };
             let path = (interface(head & 3), interface(head >> 2 & 3));
             let mut packet = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
             packet.append_slice(octets);

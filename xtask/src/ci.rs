@@ -5,6 +5,7 @@ use crate::{
     arrows, examples, fuzz, interop, licences, no_std, package, process, report, rfc, semver, sizes,
 };
 use anyhow::{Context, Result, bail};
+use std::process::Command;
 use std::time::Duration;
 
 /// What `cargo xtask ci` takes.
@@ -193,6 +194,18 @@ fn seconds(duration: Duration) -> String {
 
 fn fmt(workspace: &Workspace) -> Result<()> {
     process::run(process::cargo(&workspace.root).args(["fmt", "--all", "--check"]))?;
+    // The scenarios are found when their crate is compiled, which rustfmt does not do.
+    let folder = workspace.root.join("examples/src/world/scenario");
+    let mut scenarios = Vec::new();
+    for entry in std::fs::read_dir(&folder)? {
+        scenarios.push(entry?.path());
+    }
+    let mut rustfmt = Command::new("rustfmt");
+    process::run(
+        rustfmt
+            .args(["--edition", "2024", "--check"])
+            .args(scenarios),
+    )?;
     process::run(process::cargo(&fuzz::folder(workspace)).args(["fmt", "--check"]))
 }
 

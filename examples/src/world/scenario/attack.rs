@@ -11,10 +11,11 @@ use core::time::Duration;
 use icmp_nd::router::AdvertiserConfig;
 use nat::Side;
 use packet_buffer::PacketBuf;
-use packet_buffer::wire::{
-    EtherType, EthernetRepr, HeaderOptions, IpProtocol, Ipv4Repr, MacAddr, TcpFlags, TcpRepr, UdpRepr,
-};
 use packet_buffer::RandomSource as _;
+use packet_buffer::wire::{
+    EtherType, EthernetRepr, HeaderOptions, IpProtocol, Ipv4Repr, MacAddr, TcpFlags, TcpRepr,
+    UdpRepr,
+};
 use stateful_firewall::{Firewall, FirewallConfig, language};
 
 inventory::submit! {
@@ -69,16 +70,56 @@ fn build(stage: &mut Stage) -> Result<Ground> {
     config.half_open.cookies_from = Some(100);
     let random = Box::new(stage.random("firewall's"));
     router.firewall(Firewall::new(config, language::compile(POLICY)?, random)?);
-    stage.add_router("firewall", NodeKind::Firewall, (1.0, 0.0), "holds what comes from outside", router)?;
+    stage.add_router(
+        "firewall",
+        NodeKind::Firewall,
+        (1.0, 0.0),
+        "holds what comes from outside",
+        router,
+    )?;
     let web = ["192.0.2.80/24", "2001:db8:d::80/64"];
-    stage.host("web", NodeKind::Server, (0.0, 0.0), "has the page", &web, Some("192.0.2.1"))?;
+    stage.host(
+        "web",
+        NodeKind::Server,
+        (0.0, 0.0),
+        "has the page",
+        &web,
+        Some("192.0.2.1"),
+    )?;
     let visitor = ["203.0.113.7/24", "2001:db8:e::7/64"];
-    stage.host("visitor", NodeKind::Host, (2.0, 0.0), "wants the page", &visitor, Some("203.0.113.1"))?;
+    stage.host(
+        "visitor",
+        NodeKind::Host,
+        (2.0, 0.0),
+        "wants the page",
+        &visitor,
+        Some("203.0.113.1"),
+    )?;
     let scanner = ["203.0.113.66/24", "2001:db8:e::66/64"];
-    stage.host("scanner", NodeKind::Attacker, (2.0, 1.0), "scans and sweeps", &scanner, Some("203.0.113.1"))?;
-    stage.raw("flooder", (2.0, -1.0), "sends from addresses that are not its own");
+    stage.host(
+        "scanner",
+        NodeKind::Attacker,
+        (2.0, 1.0),
+        "scans and sweeps",
+        &scanner,
+        Some("203.0.113.1"),
+    )?;
+    stage.raw(
+        "flooder",
+        (2.0, -1.0),
+        "sends from addresses that are not its own",
+    );
     stage.ethernet("inside", 1_500, &[("web", 0), ("firewall", 0)])?;
-    stage.ethernet("outside", 1_500, &[("visitor", 0), ("scanner", 0), ("flooder", 0), ("firewall", 1)])?;
+    stage.ethernet(
+        "outside",
+        1_500,
+        &[
+            ("visitor", 0),
+            ("scanner", 0),
+            ("flooder", 0),
+            ("firewall", 1),
+        ],
+    )?;
     Ok(Ground { firewall: station })
 }
 
@@ -110,7 +151,28 @@ fn lie(source: Ipv4Addr, first: u16, count: u16) -> Result<PacketBuf> {
     let mut message = vec![2, 2, 0, 0];
     for number in first..first + count {
         let [high, low] = number.to_be_bytes();
-        message.extend_from_slice(&[0, 2, 0, 0, 172, 16 + high, low, 0, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        message.extend_from_slice(&[
+            0,
+            2,
+            0,
+            0,
+            172,
+            16 + high,
+            low,
+            0,
+            255,
+            255,
+            255,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            1,
+        ]);
     }
     let group = Ipv4Addr::new(224, 0, 0, 9);
     let mut packet = PacketBuf::from_slice(PacketBuf::DEFAULT_HEADROOM, &message);
@@ -127,14 +189,25 @@ fn lie(source: Ipv4Addr, first: u16, count: u16) -> Result<PacketBuf> {
 }
 
 fn visit(stage: &mut Stage, when: &str) -> Result<()> {
-    let page = fetch(stage, "visitor", SocketAddr::new(WEB.into(), 80), Duration::from_secs(20))?;
+    let page = fetch(
+        stage,
+        "visitor",
+        SocketAddr::new(WEB.into(), 80),
+        Duration::from_secs(20),
+    )?;
     let found = format!("{} octets {when}", page.page.len());
-    stage.check(format!("the visitor gets the page {when}"), found, page.is_done() && page.page.len() == 1_600)
+    stage.check(
+        format!("the visitor gets the page {when}"),
+        found,
+        page.is_done() && page.page.len() == 1_600,
+    )
 }
 
 fn play(stage: &mut Stage, _: &Options) -> Result<()> {
     let ground = build(stage)?;
-    stage.host_mut("web")?.serve(80, b"The page of the day.".repeat(80));
+    stage
+        .host_mut("web")?
+        .serve(80, b"The page of the day.".repeat(80));
     stage.host_mut("web")?.serve(22, b"not for you".to_vec());
     stage.run_for(Duration::from_secs(10));
     visit(stage, "before")?;
@@ -149,12 +222,19 @@ fn play(stage: &mut Stage, _: &Options) -> Result<()> {
 
 /// Asks for many ports.
 fn scan(stage: &mut Stage) -> Result<()> {
-    stage.say(format!("The scanner tries {PORTS} ports of the web server."));
+    stage.say(format!(
+        "The scanner tries {PORTS} ports of the web server."
+    ));
     let mut requests = Vec::new();
     for port in 60..60 + PORTS {
         let now = stage.now();
         let to = SocketAddr::new(WEB.into(), port);
-        requests.push((port, stage.host_mut("scanner")?.fetch(now, to, Duration::from_secs(2))?));
+        requests.push((
+            port,
+            stage
+                .host_mut("scanner")?
+                .fetch(now, to, Duration::from_secs(2))?,
+        ));
         stage.run_for(Duration::from_millis(5));
     }
     stage.run_for(Duration::from_secs(4));
@@ -165,10 +245,27 @@ fn scan(stage: &mut Stage) -> Result<()> {
             open.push(port.to_string());
         }
     }
-    let denied = stage.router_node("firewall")?.gateway().firewall().context("a firewall")?.stats().policy;
-    stage.say(format!("It has found open: {}. {denied} packets were denied.", open.join(", ")));
-    stage.check("a scan sees what the rules allow, and nothing else", open.join(", "), open == ["80"] || stage.is_faulty())?;
-    stage.check("what was denied is counted", denied.to_string(), denied >= u64::from(PORTS) - 1)
+    let denied = stage
+        .router_node("firewall")?
+        .gateway()
+        .firewall()
+        .context("a firewall")?
+        .stats()
+        .policy;
+    stage.say(format!(
+        "It has found open: {}. {denied} packets were denied.",
+        open.join(", ")
+    ));
+    stage.check(
+        "a scan sees what the rules allow, and nothing else",
+        open.join(", "),
+        open == ["80"] || stage.is_faulty(),
+    )?;
+    stage.check(
+        "what was denied is counted",
+        denied.to_string(),
+        denied >= u64::from(PORTS) - 1,
+    )
 }
 
 /// SYNs from nowhere.
@@ -191,10 +288,19 @@ fn flood(stage: &mut Stage, ground: &Ground) -> Result<()> {
         }
         if number == SYNS / 2 {
             let now = stage.now();
-            request = Some(stage.host_mut("visitor")?.fetch(now, web, Duration::from_secs(20))?);
+            request = Some(
+                stage
+                    .host_mut("visitor")?
+                    .fetch(now, web, Duration::from_secs(20))?,
+            );
         }
     }
-    let half_open = stage.router_node("firewall")?.gateway().firewall().context("a firewall")?.half_open();
+    let half_open = stage
+        .router_node("firewall")?
+        .gateway()
+        .firewall()
+        .context("a firewall")?
+        .half_open();
     stage.run_for(Duration::from_secs(5));
     let request = request.context("the visitor has asked")?;
     let page = stage.host_node("visitor")?.fetched(request)?.clone();
@@ -204,9 +310,21 @@ fn flood(stage: &mut Stage, ground: &Ground) -> Result<()> {
         "After {took:.1?}: the flood has left {half_open} half-open connections at the firewall, and {served} page \
          was served, to the visitor."
     ));
-    stage.check("the visitor gets the page in the flood", format!("{} octets", page.page.len()), page.is_done())?;
-    stage.check("half-open connections have a bound", half_open.to_string(), half_open <= 400)?;
-    stage.check("the server serves nobody but the visitor", served.to_string(), served == 1)
+    stage.check(
+        "the visitor gets the page in the flood",
+        format!("{} octets", page.page.len()),
+        page.is_done(),
+    )?;
+    stage.check(
+        "half-open connections have a bound",
+        half_open.to_string(),
+        half_open <= 400,
+    )?;
+    stage.check(
+        "the server serves nobody but the visitor",
+        served.to_string(),
+        served == 1,
+    )
 }
 
 /// Packets to addresses that nobody has.
@@ -216,7 +334,10 @@ fn sweep(stage: &mut Stage) -> Result<()> {
         let to: IpAddr = format!("2001:db8:d::dead:{number:x}").parse()?;
         let now = stage.now();
         // What does not leave is no attack.
-        let _ = stage.host_mut("scanner")?.send_udp(now, 9, SocketAddr::new(to, 7), b"anybody?", false);
+        let _ =
+            stage
+                .host_mut("scanner")?
+                .send_udp(now, 9, SocketAddr::new(to, 7), b"anybody?", false);
         if number % 50 == 49 {
             stage.run_for(Duration::from_millis(20));
         }
@@ -230,16 +351,36 @@ fn sweep(stage: &mut Stage) -> Result<()> {
         stats.multicast_solicitations, stats.solicitations_limited, stats.evicted_unresolved
     ));
     let held = stats.evicted_unresolved + stats.refused + stats.solicitations_limited;
-    stage.count("firewall", "neighbors inside", "solicitations held back", stats.solicitations_limited);
-    stage.count("firewall", "neighbors inside", "unanswered entries evicted", stats.evicted_unresolved);
-    stage.check("the cache of neighbors has a bound", format!("{entries} entries, {held} held"), entries <= 512 && held > 0)?;
+    stage.count(
+        "firewall",
+        "neighbors inside",
+        "solicitations held back",
+        stats.solicitations_limited,
+    );
+    stage.count(
+        "firewall",
+        "neighbors inside",
+        "unanswered entries evicted",
+        stats.evicted_unresolved,
+    );
+    stage.check(
+        "the cache of neighbors has a bound",
+        format!("{entries} entries, {held} held"),
+        entries <= 512 && held > 0,
+    )?;
     let answered = ping(stage, "visitor", "2001:db8:d::80".parse()?, 3, 56)?;
-    stage.check("who is there is still reached", format!("{answered} of 3"), answered >= 2 || stage.is_faulty())
+    stage.check(
+        "who is there is still reached",
+        format!("{answered} of 3"),
+        answered >= 2 || stage.is_faulty(),
+    )
 }
 
 /// Routes to everywhere.
 fn lies(stage: &mut Stage) -> Result<()> {
-    stage.say(format!("The flooder tells the router {LIES} routes by RIP, as if it were a neighbor."));
+    stage.say(format!(
+        "The flooder tells the router {LIES} routes by RIP, as if it were a neighbor."
+    ));
     let liar = Ipv4Addr::new(203, 0, 113, 99);
     for first in (0..LIES).step_by(25) {
         let message = lie(liar, first, 25)?;
@@ -248,8 +389,13 @@ fn lies(stage: &mut Stage) -> Result<()> {
     }
     stage.run_for(Duration::from_secs(2));
     let router = stage.router_node("firewall")?;
-    let (routes, refused) = (router.rip().rib().len(), router.rip().stats().neighbor_routes);
-    stage.say(format!("It has taken {ROUTES} of them and refused {refused}; its table has {routes} routes."));
+    let (routes, refused) = (
+        router.rip().rib().len(),
+        router.rip().stats().neighbor_routes,
+    );
+    stage.say(format!(
+        "It has taken {ROUTES} of them and refused {refused}; its table has {routes} routes."
+    ));
     stage.count("firewall", "RIP", "routes over a neighbor's limit", refused);
     stage.check(
         "a neighbor's routes have a bound",

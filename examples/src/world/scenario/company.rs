@@ -53,26 +53,68 @@ fn build(stage: &mut Stage) -> Result<()> {
     config.accounting = true;
     let random = Box::new(stage.random("firewall's"));
     router.firewall(Firewall::new(config, language::compile(POLICY)?, random)?);
-    stage.add_router("firewall", NodeKind::Firewall, (1.0, 1.0), "three legs: inside, DMZ, outside", router)?;
+    stage.add_router(
+        "firewall",
+        NodeKind::Firewall,
+        (1.0, 1.0),
+        "three legs: inside, DMZ, outside",
+        router,
+    )?;
     for (name, kind, place, about, addresses, gateway) in [
-        ("clerk", NodeKind::Host, (0.0, 1.0), "works inside", ["10.1.0.2/24", "2001:db8:c::2/64"], "10.1.0.1"),
-        ("files", NodeKind::Server, (0.0, 0.0), "is for the inside alone", ["10.1.0.3/24", "2001:db8:c::3/64"], "10.1.0.1"),
-        ("web", NodeKind::Server, (1.0, 2.0), "stands in the DMZ", ["192.0.2.80/24", "2001:db8:d::80/64"], "192.0.2.1"),
-        ("visitor", NodeKind::Host, (2.0, 1.0), "is outside", ["203.0.113.7/24", "2001:db8:e::7/64"], "203.0.113.1"),
+        (
+            "clerk",
+            NodeKind::Host,
+            (0.0, 1.0),
+            "works inside",
+            ["10.1.0.2/24", "2001:db8:c::2/64"],
+            "10.1.0.1",
+        ),
+        (
+            "files",
+            NodeKind::Server,
+            (0.0, 0.0),
+            "is for the inside alone",
+            ["10.1.0.3/24", "2001:db8:c::3/64"],
+            "10.1.0.1",
+        ),
+        (
+            "web",
+            NodeKind::Server,
+            (1.0, 2.0),
+            "stands in the DMZ",
+            ["192.0.2.80/24", "2001:db8:d::80/64"],
+            "192.0.2.1",
+        ),
+        (
+            "visitor",
+            NodeKind::Host,
+            (2.0, 1.0),
+            "is outside",
+            ["203.0.113.7/24", "2001:db8:e::7/64"],
+            "203.0.113.1",
+        ),
     ] {
         stage.host(name, kind, place, about, &addresses, Some(gateway))?;
     }
-    stage.ethernet("inside", 1_500, &[("clerk", 0), ("files", 0), ("firewall", 0)])?;
+    stage.ethernet(
+        "inside",
+        1_500,
+        &[("clerk", 0), ("files", 0), ("firewall", 0)],
+    )?;
     stage.ethernet("dmz", 1_500, &[("web", 0), ("firewall", 1)])?;
     stage.ethernet("outside", 1_500, &[("visitor", 0), ("firewall", 2)])
 }
 
 fn play(stage: &mut Stage, _: &Options) -> Result<()> {
     build(stage)?;
-    stage.host_mut("web")?.serve(80, b"Welcome to the company.".repeat(40));
+    stage
+        .host_mut("web")?
+        .serve(80, b"Welcome to the company.".repeat(40));
     stage.host_mut("web")?.serve(22, b"not for you".to_vec());
     stage.host_mut("files")?.serve(80, b"the payroll".to_vec());
-    stage.host_mut("visitor")?.serve(80, b"news of the day".to_vec());
+    stage
+        .host_mut("visitor")?
+        .serve(80, b"news of the day".to_vec());
     stage.run_for(Duration::from_secs(10));
     // Who asks whom, and whether a page is to come.
     let short = Duration::from_secs(4);
@@ -95,29 +137,57 @@ fn play(stage: &mut Stage, _: &Options) -> Result<()> {
             None => format!("{from} asks {to}, and gets {} octets.", page.page.len()),
             Some(why) => format!("{from} asks {to}: {why}."),
         });
-        let what = if comes { "gets its page from" } else { "gets nothing from" };
+        let what = if comes {
+            "gets its page from"
+        } else {
+            "gets nothing from"
+        };
         let found = format!("{} octets", page.page.len());
-        stage.check(format!("{from} {what} {to}"), found, page.is_done() == comes && page.page.is_empty() != comes)?;
+        stage.check(
+            format!("{from} {what} {to}"),
+            found,
+            page.is_done() == comes && page.page.is_empty() != comes,
+        )?;
     }
-    for (from, to, comes) in [("clerk", "203.0.113.7", true), ("visitor", "10.1.0.2", false)] {
+    for (from, to, comes) in [
+        ("clerk", "203.0.113.7", true),
+        ("visitor", "10.1.0.2", false),
+    ] {
         let answered = ping(stage, from, to.parse()?, 3, 56)?;
         let what = if comes { "may ping" } else { "may not ping" };
         let so = (answered > 0) == comes || (comes && stage.is_faulty());
-        stage.check(format!("{from} {what} {to}"), format!("{answered} of 3"), so)?;
+        stage.check(
+            format!("{from} {what} {to}"),
+            format!("{answered} of 3"),
+            so,
+        )?;
     }
     // Sessions end some time after their connections.
     stage.run_for(Duration::from_secs(150));
     let firewall = stage.router_node("firewall")?;
     let notes = firewall.firewall_notes();
-    let logged: Vec<_> = notes.iter().filter_map(|it| match it {
-        Event::Packet(log) => Some(log),
-        _ => None,
-    }).collect();
-    let records = notes.iter().filter(|it| matches!(it, Event::SessionEnded(_))).count();
-    let accepted = logged.iter().filter(|it| matches!(it.logged, stateful_firewall::Logged::Accepted)).count();
+    let logged: Vec<_> = notes
+        .iter()
+        .filter_map(|it| match it {
+            Event::Packet(log) => Some(log),
+            _ => None,
+        })
+        .collect();
+    let records = notes
+        .iter()
+        .filter(|it| matches!(it, Event::SessionEnded(_)))
+        .count();
+    let accepted = logged
+        .iter()
+        .filter(|it| matches!(it.logged, stateful_firewall::Logged::Accepted))
+        .count();
     let denied = logged.len() - accepted;
     let stats = firewall.gateway().firewall().context("a firewall")?.stats();
-    let rows: Vec<String> = logged.iter().take(5).map(|it| format!("{:?} {:?}", it.logged, it.cause)).collect();
+    let rows: Vec<String> = logged
+        .iter()
+        .take(5)
+        .map(|it| format!("{:?} {:?}", it.logged, it.cause))
+        .collect();
     stage.say(format!(
         "The log has {accepted} accepted and {denied} denied packets, and {records} records of sessions. The first: {}.",
         rows.join("; ")
@@ -127,10 +197,17 @@ fn play(stage: &mut Stage, _: &Options) -> Result<()> {
         format!("{accepted} and {denied}"),
         accepted >= 2 && denied >= 4,
     )?;
-    stage.check("sessions that have ended left records", records.to_string(), records >= 3)?;
+    stage.check(
+        "sessions that have ended left records",
+        records.to_string(),
+        records >= 3,
+    )?;
     stage.check(
         "what was denied is counted and has no session",
-        format!("{} denied by policy, {} sessions begun", stats.policy, stats.sessions_begun),
+        format!(
+            "{} denied by policy, {} sessions begun",
+            stats.policy, stats.sessions_begun
+        ),
         stats.policy >= 4 && stats.sessions_begun >= 5,
     )
 }

@@ -54,7 +54,11 @@ const PROVIDER: &str = "
 const SERVER: [&str; 2] = ["203.0.113.80", "2001:db8:80::80"];
 
 /// A translator behind one address.
-pub(super) fn home_nat(address: Ipv4Addr, inside: Ipv4Addr, random: testkit::SeededRandom) -> Result<Nat> {
+pub(super) fn home_nat(
+    address: Ipv4Addr,
+    inside: Ipv4Addr,
+    random: testkit::SeededRandom,
+) -> Result<Nat> {
     let mut config = Profile::Rfc.config(4_096);
     config.pools.push(Pool::of_range(address..=address));
     config.rules.push(Rule {
@@ -126,7 +130,13 @@ fn build(stage: &mut Stage, options: &Options) -> Result<()> {
     net.advertise = Some(AdvertiserConfig::default());
     provider.ethernet("net", net, Side::Outside, Speaks::Nothing)?;
     provider.route_v6("2001:db8:1::/48", 0, None)?;
-    stage.add_router("provider", NodeKind::Router, (2.0, 0.0), "asks who is there, and gives addresses", provider)?;
+    stage.add_router(
+        "provider",
+        NodeKind::Router,
+        (2.0, 0.0),
+        "asks who is there, and gives addresses",
+        provider,
+    )?;
 
     stage.host(
         "server",
@@ -148,14 +158,24 @@ fn build(stage: &mut Stage, options: &Options) -> Result<()> {
 
 fn play(stage: &mut Stage, options: &Options) -> Result<()> {
     build(stage, options)?;
-    stage.host_mut("server")?.serve(80, b"Hello from the other side of the line.".repeat(60));
+    stage
+        .host_mut("server")?
+        .serve(80, b"Hello from the other side of the line.".repeat(60));
     stage.say("The home's router and its provider begin to talk.");
     let is_up = |stage: &Stage| {
-        let port = stage.router_node("home").ok().and_then(|it| it.ppp("line").ok());
+        let port = stage
+            .router_node("home")
+            .ok()
+            .and_then(|it| it.ppp("line").ok());
         port.is_some_and(|it| it.ipv4().is_some() && it.is_ipv6_up())
     };
     let took = stage.run_until("the link is up", Duration::from_secs(60), is_up)?;
-    let values = stage.router_node("home")?.ppp("line")?.ipv4().cloned().context("IPCP is open")?;
+    let values = stage
+        .router_node("home")?
+        .ppp("line")?
+        .ipv4()
+        .cloned()
+        .context("IPCP is open")?;
     stage.say(format!(
         "The link is up after {took:.1?}: CHAP has proven who the home is, IPCP has given it {} and the name server \
          {}, and IPV6CP has found interface identifiers.",
@@ -170,33 +190,54 @@ fn play(stage: &mut Stage, options: &Options) -> Result<()> {
     )?;
 
     let has_global = |stage: &Stage| {
-        stage.host_node("laptop").is_ok_and(|it| it.address(true).is_some() && it.address(false).is_some())
+        stage
+            .host_node("laptop")
+            .is_ok_and(|it| it.address(true).is_some() && it.address(false).is_some())
     };
-    stage.run_until("the laptop has addresses", Duration::from_secs(30), has_global)?;
-    let address = stage.host_node("laptop")?.address(true).context("an address")?;
+    stage.run_until(
+        "the laptop has addresses",
+        Duration::from_secs(30),
+        has_global,
+    )?;
+    let address = stage
+        .host_node("laptop")?
+        .address(true)
+        .context("an address")?;
     let dns = stage.host_node("laptop")?.host().nd().parameters().count();
     stage.say(format!(
         "The laptop has tested 192.168.1.10 by ARP, made {address} from the prefix that the home's router advertises, \
          and knows {dns} name server."
     ));
-    let in_prefix = matches!(address, IpAddr::V6(it) if it.segments()[..4] == [0x2001, 0xdb8, 1, 1]);
-    stage.check("the laptop's address is of the advertised prefix", address.to_string(), in_prefix)?;
-    stage.check("the laptop knows the advertised name server", dns.to_string(), dns == 1)?;
+    let in_prefix =
+        matches!(address, IpAddr::V6(it) if it.segments()[..4] == [0x2001, 0xdb8, 1, 1]);
+    stage.check(
+        "the laptop's address is of the advertised prefix",
+        address.to_string(),
+        in_prefix,
+    )?;
+    stage.check(
+        "the laptop knows the advertised name server",
+        dns.to_string(),
+        dns == 1,
+    )?;
 
     let now = stage.now();
-    let config = PingConfig { count: Some(5), interval: Duration::from_millis(200), ..PingConfig::default() };
+    let config = PingConfig {
+        count: Some(5),
+        interval: Duration::from_millis(200),
+        ..PingConfig::default()
+    };
     for server in SERVER {
         let to: IpAddr = server.parse()?;
         stage.host_mut("laptop")?.ping(now, to, config.clone())?;
     }
     stage.run_until("the pings are over", Duration::from_secs(15), |stage| {
-        stage.host_node("laptop").is_ok_and(|it| it.has_pinged(0) && it.has_pinged(1))
+        stage
+            .host_node("laptop")
+            .is_ok_and(|it| it.has_pinged(0) && it.has_pinged(1))
     })?;
     let laptop = stage.host_node("laptop")?;
-    let received = [
-        laptop.pinged(0)?.received,
-        laptop.pinged(1)?.received,
-    ];
+    let received = [laptop.pinged(0)?.received, laptop.pinged(1)?.received];
     stage.say(format!(
         "It pings the server over the noisy line: {} of 5 are answered over IPv4, {} of 5 over IPv6.",
         received[0], received[1]
@@ -211,10 +252,14 @@ fn play(stage: &mut Stage, options: &Options) -> Result<()> {
     for server in SERVER {
         let now = stage.now();
         let to = SocketAddr::new(server.parse()?, 80);
-        stage.host_mut("laptop")?.fetch(now, to, Duration::from_secs(60))?;
+        stage
+            .host_mut("laptop")?
+            .fetch(now, to, Duration::from_secs(60))?;
     }
     stage.run_until("the pages have come", Duration::from_secs(90), |stage| {
-        stage.host_node("laptop").is_ok_and(|it| it.tcp().fetches().all(super::super::tcp::Fetch::is_over))
+        stage
+            .host_node("laptop")
+            .is_ok_and(|it| it.tcp().fetches().all(super::super::tcp::Fetch::is_over))
     })?;
     let (mut lengths, mut done) = ([0; 2], 0);
     for (number, length) in lengths.iter_mut().enumerate() {
@@ -222,12 +267,32 @@ fn play(stage: &mut Stage, options: &Options) -> Result<()> {
         *length = fetch.page.len();
         done += u32::from(fetch.is_done());
     }
-    stage.say(format!("It fetches the page, over IPv4 and over IPv6: {} and {} octets.", lengths[0], lengths[1]));
-    stage.check("both pages have come whole", format!("{lengths:?}"), done == 2 && lengths == [2_280, 2_280])?;
+    stage.say(format!(
+        "It fetches the page, over IPv4 and over IPv6: {} and {} octets.",
+        lengths[0], lengths[1]
+    ));
+    stage.check(
+        "both pages have come whole",
+        format!("{lengths:?}"),
+        done == 2 && lengths == [2_280, 2_280],
+    )?;
     let bad = stage.router_node("home")?.ppp("line")?.port().frames().1
-        + stage.router_node("provider")?.ppp("line")?.port().frames().1;
-    stage.say(format!("{bad} frames were damaged on the line, and dropped by their check sequence."));
-    let from = stage.host_node("server")?.tcp().served().iter().find(|it| it.is_ipv4()).copied();
+        + stage
+            .router_node("provider")?
+            .ppp("line")?
+            .port()
+            .frames()
+            .1;
+    stage.say(format!(
+        "{bad} frames were damaged on the line, and dropped by their check sequence."
+    ));
+    let from = stage
+        .host_node("server")?
+        .tcp()
+        .served()
+        .iter()
+        .find(|it| it.is_ipv4())
+        .copied();
     stage.check(
         "the server has seen the home's address, not the laptop's",
         format!("{from:?}"),

@@ -10,7 +10,7 @@ use crate::world::stage::parse_addresses;
 use anyhow::{Context as _, Result};
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
-use icmp_nd::pmtu::{Plpmtud, PlpmtudConfig, Path, State};
+use icmp_nd::pmtu::{Path, Plpmtud, PlpmtudConfig, State};
 use icmp_nd::router::AdvertiserConfig;
 use nat::Side;
 use stateful_firewall::{Firewall, FirewallConfig, language};
@@ -71,11 +71,20 @@ fn build(stage: &mut Stage, deaf: bool) -> Result<()> {
         gateway: Some("192.168.1.1".parse()?),
         max_neighbors: None,
     };
-    stage.host_with("near", NodeKind::Host, (0.0, 0.0), "has a network of jumbo frames", near)?;
+    stage.host_with(
+        "near",
+        NodeKind::Host,
+        (0.0, 0.0),
+        "has a network of jumbo frames",
+        near,
+    )?;
 
     let mut first = stage.router("first")?;
     let mut wide = stage.port(&["192.168.1.1/24", "2001:db8:1::1/64"], 9_000)?;
-    wide.advertise = Some(AdvertiserConfig { mtu: 9_000, ..AdvertiserConfig::default() });
+    wide.advertise = Some(AdvertiserConfig {
+        mtu: 9_000,
+        ..AdvertiserConfig::default()
+    });
     first.ethernet("wide", wide, Side::Inside, Speaks::Nothing)?;
     let core = stage.port(&["10.0.1.1/24", "2001:db8:f1::1/64"], 1_500)?;
     first.ethernet("core", core, Side::Inside, Speaks::Nothing)?;
@@ -83,9 +92,17 @@ fn build(stage: &mut Stage, deaf: bool) -> Result<()> {
     first.route_v6("::/0", 1, Some("2001:db8:f1::2".parse()?))?;
     if deaf {
         let random = Box::new(stage.random("deaf"));
-        first.firewall(Firewall::new(FirewallConfig::new(1_000), language::compile(DEAF)?, random)?);
+        first.firewall(Firewall::new(
+            FirewallConfig::new(1_000),
+            language::compile(DEAF)?,
+            random,
+        )?);
     }
-    let kind = if deaf { NodeKind::Firewall } else { NodeKind::Router };
+    let kind = if deaf {
+        NodeKind::Firewall
+    } else {
+        NodeKind::Router
+    };
     stage.add_router("first", kind, (1.0, 0.0), "from 9000 octets to 1500", first)?;
 
     let mut second = stage.router("second")?;
@@ -95,7 +112,13 @@ fn build(stage: &mut Stage, deaf: bool) -> Result<()> {
     second.ppp("line", client, LEFT, Side::Inside, true)?;
     second.route_v4("192.168.1.0/24", 0, Some("10.0.1.1".parse()?))?;
     second.route_v6("2001:db8:1::/64", 0, Some("2001:db8:f1::1".parse()?))?;
-    stage.add_router("second", NodeKind::Router, (2.0, 0.0), "from 1500 to a line of PPPoE", second)?;
+    stage.add_router(
+        "second",
+        NodeKind::Router,
+        (2.0, 0.0),
+        "from 1500 to a line of PPPoE",
+        second,
+    )?;
 
     let mut third = stage.router("third")?;
     let server = Line::PppoeServer(stage.station());
@@ -103,7 +126,13 @@ fn build(stage: &mut Stage, deaf: bool) -> Result<()> {
     let mut narrow = stage.port(&["192.168.9.1/24", "2001:db8:9::1/64"], 1_280)?;
     narrow.advertise = Some(AdvertiserConfig::default());
     third.ethernet("narrow", narrow, Side::Inside, Speaks::Nothing)?;
-    stage.add_router("third", NodeKind::Router, (3.0, 0.0), "from PPPoE to 1280", third)?;
+    stage.add_router(
+        "third",
+        NodeKind::Router,
+        (3.0, 0.0),
+        "from PPPoE to 1280",
+        third,
+    )?;
 
     let far = HostSetup {
         link_address: stage.station(),
@@ -117,10 +146,22 @@ fn build(stage: &mut Stage, deaf: bool) -> Result<()> {
         gateway: Some("192.168.9.1".parse()?),
         max_neighbors: None,
     };
-    stage.host_with("far", NodeKind::Host, (4.0, 0.0), "has the narrowest link", far)?;
+    stage.host_with(
+        "far",
+        NodeKind::Host,
+        (4.0, 0.0),
+        "has the narrowest link",
+        far,
+    )?;
     stage.ethernet("wide", 9_000, &[("near", 0), ("first", 0)])?;
     stage.ethernet("core", 1_500, &[("first", 1), ("second", 0)])?;
-    stage.ethernet_with("line", LinkKind::Pppoe, 1_492, &[("second", 1), ("third", 0)], LinkConfig::default())?;
+    stage.ethernet_with(
+        "line",
+        LinkKind::Pppoe,
+        1_492,
+        &[("second", 1), ("third", 0)],
+        LinkConfig::default(),
+    )?;
     stage.ethernet("narrow", 1_280, &[("third", 1), ("far", 0)])
 }
 
@@ -143,11 +184,16 @@ fn echo(stage: &mut Stage, to: IpAddr, size: u32, port: u16) -> Result<bool> {
     near.listen(port);
     let before = near.datagrams().len();
     // What does not even leave was too long for what is known of the path.
-    if near.send_udp(now, port, SocketAddr::new(to, ECHO_PORT), &data, true).is_err() {
+    if near
+        .send_udp(now, port, SocketAddr::new(to, ECHO_PORT), &data, true)
+        .is_err()
+    {
         return Ok(false);
     }
     let came = stage.run_until("an echo", Duration::from_secs(1), |stage| {
-        stage.host_node("near").is_ok_and(|it| it.datagrams().len() > before)
+        stage
+            .host_node("near")
+            .is_ok_and(|it| it.datagrams().len() > before)
     });
     Ok(came.is_ok())
 }
@@ -156,7 +202,10 @@ fn play(stage: &mut Stage, _: &Options) -> Result<()> {
     build(stage, false)?;
     stage.say("Routers tell what fits.");
     stage.run_until("the line is up", Duration::from_secs(30), |stage| {
-        let line = stage.router_node("second").ok().and_then(|it| it.ppp("line").ok());
+        let line = stage
+            .router_node("second")
+            .ok()
+            .and_then(|it| it.ppp("line").ok());
         line.is_some_and(|it| it.ipv4().is_some() && it.is_ipv6_up())
     })?;
     stage.run_for(Duration::from_secs(10));
@@ -175,10 +224,17 @@ fn play(stage: &mut Stage, _: &Options) -> Result<()> {
             }
         }
         let words: Vec<String> = found.iter().map(ToString::to_string).collect();
-        stage.say(format!("The way to {far} carries {} octets: this is what the sender came to believe.", words.join(", then ")));
+        stage.say(format!(
+            "The way to {far} carries {} octets: this is what the sender came to believe.",
+            words.join(", then ")
+        ));
         let expected = [9_000].into_iter().chain(STEPS);
         let so = came && found.iter().copied().eq(expected);
-        stage.check(format!("each narrower link to {far} was found"), words.join(", "), so || stage.is_faulty())?;
+        stage.check(
+            format!("each narrower link to {far} was found"),
+            words.join(", "),
+            so || stage.is_faulty(),
+        )?;
     }
     for far in FAR_TOO {
         let to: IpAddr = far.parse()?;
@@ -189,7 +245,11 @@ fn play(stage: &mut Stage, _: &Options) -> Result<()> {
         let text = hops_text(&hops);
         stage.say(format!("A trace that looks for sizes, to {far}: {text}."));
         let least = hops.iter().filter_map(|hop| hop.mtu).min();
-        stage.check(format!("the trace to {far} sees the narrowest link"), text, least == Some(1_280) || stage.is_faulty())?;
+        stage.check(
+            format!("the trace to {far} sees the narrowest link"),
+            text,
+            least == Some(1_280) || stage.is_faulty(),
+        )?;
     }
     Ok(())
 }
@@ -209,7 +269,10 @@ inventory::submit! {
 fn play_black_hole(stage: &mut Stage, _: &Options) -> Result<()> {
     build(stage, true)?;
     stage.run_until("the line is up", Duration::from_secs(30), |stage| {
-        let line = stage.router_node("second").ok().and_then(|it| it.ppp("line").ok());
+        let line = stage
+            .router_node("second")
+            .ok()
+            .and_then(|it| it.ppp("line").ok());
         line.is_some_and(|it| it.ipv4().is_some() && it.is_ipv6_up())
     })?;
     stage.run_for(Duration::from_secs(10));
@@ -223,8 +286,14 @@ fn play_black_hole(stage: &mut Stage, _: &Options) -> Result<()> {
         }
         let known = path_mtu(stage, to)?;
         let vanished = !echo(stage, to, known, 31_001)? && path_mtu(stage, to)? == known;
-        stage.say(format!("To {far}, {known} octets are believed to fit, and vanish without a word."));
-        stage.check(format!("the way to {far} is a black hole"), known.to_string(), vanished && known == 1_500)?;
+        stage.say(format!(
+            "To {far}, {known} octets are believed to fit, and vanish without a word."
+        ));
+        stage.check(
+            format!("the way to {far} is a black hole"),
+            known.to_string(),
+            vanished && known == 1_500,
+        )?;
         let config = if to.is_ipv4() {
             PlpmtudConfig::ipv4(known)
         } else {
@@ -247,10 +316,17 @@ fn play_black_hole(stage: &mut Stage, _: &Options) -> Result<()> {
             tried.push(format!("{}{}", probe.size, if came { "" } else { " lost" }));
             let now = stage.now();
             // A probe that is over already changes nothing.
-            let _ = if came { search.handle_ack(now, probe) } else { search.handle_loss(now, probe) };
+            let _ = if came {
+                search.handle_ack(now, probe)
+            } else {
+                search.handle_loss(now, probe)
+            };
         }
         let found = search.plpmtu();
-        stage.say(format!("Probes to {far}: {}. {found} octets get through.", tried.join(", ")));
+        stage.say(format!(
+            "Probes to {far}: {}. {found} octets get through.",
+            tried.join(", ")
+        ));
         stage.check(
             format!("what gets through to {far} is found without a word from routers"),
             format!("{found}"),
@@ -259,12 +335,32 @@ fn play_black_hole(stage: &mut Stage, _: &Options) -> Result<()> {
         let before = stage.host_node("far")?.echoes();
         for number in 0..5 {
             let came = echo(stage, to, found, 31_100 + number)?;
-            stage.check(format!("packets of {found} octets come back from {far}"), String::new(), came || stage.is_faulty())?;
+            stage.check(
+                format!("packets of {found} octets come back from {far}"),
+                String::new(),
+                came || stage.is_faulty(),
+            )?;
         }
         let echoes = stage.host_node("far")?.echoes() - before;
-        stage.check("the far host has seen them", echoes.to_string(), echoes >= 5 || stage.is_faulty())?;
+        stage.check(
+            "the far host has seen them",
+            echoes.to_string(),
+            echoes >= 5 || stage.is_faulty(),
+        )?;
     }
-    let dropped = stage.router_node("first")?.gateway().firewall().context("a firewall")?.stats().acl;
-    stage.say(format!("The firewall has dropped {dropped} messages about sizes."));
-    stage.check("the firewall dropped what routers told", dropped.to_string(), dropped > 0)
+    let dropped = stage
+        .router_node("first")?
+        .gateway()
+        .firewall()
+        .context("a firewall")?
+        .stats()
+        .acl;
+    stage.say(format!(
+        "The firewall has dropped {dropped} messages about sizes."
+    ));
+    stage.check(
+        "the firewall dropped what routers told",
+        dropped.to_string(),
+        dropped > 0,
+    )
 }

@@ -67,7 +67,13 @@ fn build(stage: &mut Stage) -> Result<()> {
                 router.ethernet("lan", port, Side::Inside, Speaks::Nothing)?;
             }
         }
-        stage.add_router(name, NodeKind::Router, (column, row), "speaks RIP and RIPng", router)?;
+        stage.add_router(
+            name,
+            NodeKind::Router,
+            (column, row),
+            "speaks RIP and RIPng",
+            router,
+        )?;
     }
     for (at, number, name) in LANS {
         let v4 = format!("192.168.{number}.2/24");
@@ -79,7 +85,14 @@ fn build(stage: &mut Stage) -> Result<()> {
             (NodeKind::Host, 0.0)
         };
         let about = format!("is behind {at}");
-        stage.host(name, kind, (column, 1.0), &about, &[&v4, &v6], Some(&gateway))?;
+        stage.host(
+            name,
+            kind,
+            (column, 1.0),
+            &about,
+            &[&v4, &v6],
+            Some(&gateway),
+        )?;
     }
     for (link, a, b, _, _) in LINKS {
         let ends = [(a, port_of(stage, a, link)?), (b, port_of(stage, b, link)?)];
@@ -94,7 +107,10 @@ fn build(stage: &mut Stage) -> Result<()> {
 
 fn port_of(stage: &Stage, router: &str, name: &str) -> Result<usize> {
     let ports = stage.router_node(router)?.ports();
-    Ok(ports.iter().position(|port| port.name() == name).unwrap_or_default())
+    Ok(ports
+        .iter()
+        .position(|port| port.name() == name)
+        .unwrap_or_default())
 }
 
 /// The metrics of west's routes to the server's networks.
@@ -102,7 +118,10 @@ fn metrics(stage: &Stage) -> Option<(u8, u8)> {
     let west = stage.router_node("west").ok()?;
     let v4 = Ipv4::prefix([192, 168, 20, 0].into(), 24)?;
     let v6 = Ipv6::prefix("2001:db8:20::".parse().ok()?, 64)?;
-    Some((west.rip().rib().get(&v4)?.metric, west.ripng().rib().get(&v6)?.metric))
+    Some((
+        west.rip().rib().get(&v4)?.metric,
+        west.ripng().rib().get(&v6)?.metric,
+    ))
 }
 
 fn traces(stage: &mut Stage, by: u8, third: &str) -> Result<()> {
@@ -128,7 +147,9 @@ fn traces(stage: &mut Stage, by: u8, third: &str) -> Result<()> {
 fn play(stage: &mut Stage, _: &Options) -> Result<()> {
     build(stage)?;
     stage.say("The routers ask each other for their tables.");
-    let took = stage.run_until("west knows the short way", LIMIT, |stage| metrics(stage) == Some((3, 3)))?;
+    let took = stage.run_until("west knows the short way", LIMIT, |stage| {
+        metrics(stage) == Some((3, 3))
+    })?;
     stage.say(format!(
         "After {took:.1?} west knows that the server's networks are 3 away by north, for both versions of IP."
     ));
@@ -136,21 +157,35 @@ fn play(stage: &mut Stage, _: &Options) -> Result<()> {
     stage.run_for(Duration::from_secs(10));
     traces(stage, 1, "north")?;
     let answered = ping(stage, "laptop", "192.168.20.2".parse()?, 5, 56)?;
-    stage.check("pings reach the server", format!("{answered} of 5"), answered >= 4 || stage.is_faulty())?;
+    stage.check(
+        "pings reach the server",
+        format!("{answered} of 5"),
+        answered >= 4 || stage.is_faulty(),
+    )?;
 
     let now = stage.now();
     stage.say("The link from north to east is cut. Both ends see their carrier go and poison what was reached by it.");
     stage.cut("north-east", false)?;
-    let took = stage.run_until("west knows the other way", LIMIT, |stage| metrics(stage) == Some((5, 5)))?;
-    stage.say(format!("{took:.1?} later west's routes lead by south, and cost 5."));
+    let took = stage.run_until("west knows the other way", LIMIT, |stage| {
+        metrics(stage) == Some((5, 5))
+    })?;
+    stage.say(format!(
+        "{took:.1?} later west's routes lead by south, and cost 5."
+    ));
     stage.run_for(Duration::from_secs(10));
     traces(stage, 3, "south")?;
     let answered = ping(stage, "laptop", "2001:db8:20::2".parse()?, 5, 56)?;
-    stage.check("pings reach the server again", format!("{answered} of 5"), answered >= 4 || stage.is_faulty())?;
+    stage.check(
+        "pings reach the server again",
+        format!("{answered} of 5"),
+        answered >= 4 || stage.is_faulty(),
+    )?;
 
     stage.say("The link is healed.");
     stage.heal("north-east", false)?;
-    stage.run_until("west takes the short way", LIMIT, |stage| metrics(stage) == Some((3, 3)))?;
+    stage.run_until("west takes the short way", LIMIT, |stage| {
+        metrics(stage) == Some((3, 3))
+    })?;
     stage.run_for(Duration::from_secs(5));
     traces(stage, 1, "north")?;
     let away = stage.now() - now;

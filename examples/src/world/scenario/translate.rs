@@ -73,7 +73,13 @@ fn build(stage: &mut Stage) -> Result<()> {
         }
         router.nat(nat);
         let row = f32::from(u8::try_from(number)?) * 2.0 - 2.0;
-        stage.add_router(home, NodeKind::Nat, (1.0, row), "one address for all who live here", router)?;
+        stage.add_router(
+            home,
+            NodeKind::Nat,
+            (1.0, row),
+            "one address for all who live here",
+            router,
+        )?;
     }
     let mut carrier = stage.router("carrier")?;
     let access = stage.port(&["100.64.0.1/10"], 1_500)?;
@@ -81,25 +87,53 @@ fn build(stage: &mut Stage) -> Result<()> {
     let net = stage.port(&["203.0.113.1/24"], 1_500)?;
     carrier.ethernet("net", net, Side::Outside, Speaks::Nothing)?;
     carrier.nat(carrier_nat(stage.random("carrier"))?);
-    stage.add_router("carrier", NodeKind::Nat, (2.0, 1.0), "one address for all homes, with a limit for each", carrier)?;
+    stage.add_router(
+        "carrier",
+        NodeKind::Nat,
+        (2.0, 1.0),
+        "one address for all homes, with a limit for each",
+        carrier,
+    )?;
     for (name, address, gateway, row) in [
         ("alice", "192.168.1.10/24", "192.168.1.1", -0.4),
         ("bob", "192.168.1.11/24", "192.168.1.1", 0.4),
         ("carol", "192.168.2.10/24", "192.168.2.1", 2.0),
     ] {
-        stage.host(name, NodeKind::Host, (0.0, row), "a laptop", &[address], Some(gateway))?;
+        stage.host(
+            name,
+            NodeKind::Host,
+            (0.0, row),
+            "a laptop",
+            &[address],
+            Some(gateway),
+        )?;
     }
-    stage.host("server", NodeKind::Server, (3.0, 1.0), "has a page for everybody", &["203.0.113.80/24"], Some("203.0.113.1"))?;
+    stage.host(
+        "server",
+        NodeKind::Server,
+        (3.0, 1.0),
+        "has a page for everybody",
+        &["203.0.113.80/24"],
+        Some("203.0.113.1"),
+    )?;
     stage.ethernet("lan a", 1_500, &[("alice", 0), ("bob", 0), ("home-a", 0)])?;
     stage.ethernet("lan b", 1_500, &[("carol", 0), ("home-b", 0)])?;
-    stage.ethernet("access", 1_500, &[("home-a", 1), ("home-b", 1), ("carrier", 0)])?;
+    stage.ethernet(
+        "access",
+        1_500,
+        &[("home-a", 1), ("home-b", 1), ("carrier", 0)],
+    )?;
     stage.ethernet("net", 1_500, &[("carrier", 1), ("server", 0)])
 }
 
 fn play(stage: &mut Stage, _: &Options) -> Result<()> {
     build(stage)?;
-    stage.host_mut("server")?.serve(80, b"A page for everybody. ".repeat(100));
-    stage.host_mut("bob")?.serve(80, b"Bob's own page.".to_vec());
+    stage
+        .host_mut("server")?
+        .serve(80, b"A page for everybody. ".repeat(100));
+    stage
+        .host_mut("bob")?
+        .serve(80, b"Bob's own page.".to_vec());
     stage.run_for(Duration::from_secs(10));
     let patience = Duration::from_secs(20);
     for (name, number) in [("alice", 1), ("bob", 2), ("carol", 3)] {
@@ -110,7 +144,11 @@ fn play(stage: &mut Stage, _: &Options) -> Result<()> {
             page.is_done() && page.page.len() == 2_200,
         )?;
         let served = stage.host_node("server")?.tcp().served().len();
-        stage.check("the server knows of it", served.to_string(), served == number)?;
+        stage.check(
+            "the server knows of it",
+            served.to_string(),
+            served == number,
+        )?;
     }
     let served = stage.host_node("server")?.tcp().served().to_vec();
     let seen: Vec<String> = served.iter().map(ToString::to_string).collect();
@@ -126,15 +164,28 @@ fn play(stage: &mut Stage, _: &Options) -> Result<()> {
         served.iter().all(|it| it.ip() == IpAddr::V4(CARRIER)) && distinct.len() == 3,
     )?;
     let answered = ping(stage, "carol", SERVER.ip(), 3, 56)?;
-    stage.check("pings go through both translators", format!("{answered} of 3"), answered >= 2 || stage.is_faulty())?;
+    stage.check(
+        "pings go through both translators",
+        format!("{answered} of 3"),
+        answered >= 2 || stage.is_faulty(),
+    )?;
 
     let hairpin = SocketAddr::new(IpAddr::V4(HOMES[0]), 8_080);
     let page = fetch(stage, "alice", hairpin, patience)?;
-    stage.say(format!("Alice asks for {hairpin}, an address of her own home: Bob's page comes."));
-    let hairpinned = stage.router_node("home-a")?.gateway().nat().map_or(0, |nat| nat.stats().hairpinned);
+    stage.say(format!(
+        "Alice asks for {hairpin}, an address of her own home: Bob's page comes."
+    ));
+    let hairpinned = stage
+        .router_node("home-a")?
+        .gateway()
+        .nat()
+        .map_or(0, |nat| nat.stats().hairpinned);
     stage.check(
         "a neighbor is reached by the home's address",
-        format!("{:?}, {hairpinned} packets turned around", String::from_utf8_lossy(&page.page)),
+        format!(
+            "{:?}, {hairpinned} packets turned around",
+            String::from_utf8_lossy(&page.page)
+        ),
         page.page == b"Bob's own page." && hairpinned > 0,
     )?;
     let served = stage.host_node("bob")?.tcp().served().first().copied();
@@ -144,20 +195,38 @@ fn play(stage: &mut Stage, _: &Options) -> Result<()> {
         served.is_some_and(|it| it.ip() == IpAddr::V4(HOMES[0])),
     )?;
 
-    stage.say(format!("Alice sends from 60 ports at once; the carrier allows her home {LIMIT} mappings."));
+    stage.say(format!(
+        "Alice sends from 60 ports at once; the carrier allows her home {LIMIT} mappings."
+    ));
     let echo = SocketAddr::new(SERVER.ip(), 7);
     for port in 20_000..20_060 {
         let now = stage.now();
         stage.host_mut("alice")?.listen(port);
-        stage.host_mut("alice")?.send_udp(now, port, echo, b"is there room?", false)?;
+        stage
+            .host_mut("alice")?
+            .send_udp(now, port, echo, b"is there room?", false)?;
         stage.run_for(Duration::from_millis(20));
     }
     stage.run_for(Duration::from_secs(2));
     let answered = stage.host_node("alice")?.datagrams().len();
     let carrier = stage.router_node("carrier")?;
-    let told = carrier.nat_notes().iter().filter(|it| matches!(it, NatEvent::LimitReached { .. })).count();
-    let refused: u64 = carrier.outcomes().counts.iter().filter(|(what, _)| what.contains("translator")).map(|it| it.1).sum();
-    let mappings = carrier.gateway().nat().context("a translator")?.mapping_count();
+    let told = carrier
+        .nat_notes()
+        .iter()
+        .filter(|it| matches!(it, NatEvent::LimitReached { .. }))
+        .count();
+    let refused: u64 = carrier
+        .outcomes()
+        .counts
+        .iter()
+        .filter(|(what, _)| what.contains("translator"))
+        .map(|it| it.1)
+        .sum();
+    let mappings = carrier
+        .gateway()
+        .nat()
+        .context("a translator")?
+        .mapping_count();
     stage.say(format!(
         "{answered} were answered, {refused} were refused and counted, and an event told of it; {mappings} mappings are \
          there."
