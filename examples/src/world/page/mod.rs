@@ -3,7 +3,7 @@
 //! Style and script are files of their own here and become part of the page. The data goes in as JSON, in
 //! elements that a browser does not run: an outline of all scenarios, and each scenario by itself, which is
 //! parsed when it is opened. What came over a link can say anything, so nothing in the data can end its
-//! element ([`json`]), the script sets text and never markup, and the page's policy runs our one script,
+//! element (`json.rs`), the script sets text and never markup, and the page's policy runs our one script,
 //! which it knows by its hash, and loads nothing.
 
 mod json;

@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// A frame that was sent, as the taps saw it. On a serial line, octets.
 #[derive(Debug, Clone)]
 pub struct Tapped {
-    /// The link's place in [`Stage::links`].
+    /// The link's place among the stage's links.
     pub link: usize,
     /// The sender's name.
     pub from: String,
