@@ -288,6 +288,10 @@ impl Core<'_> {
                 }
                 Ok(format!("{} hops, by {by}", hops.len()))
             });
+            // The short form tries it with IPv4 alone.
+            if self.short && server.contains(':') {
+                continue;
+            }
             let what = format!("laptop to {server}: the path's MTU is told");
             recorder.case("ping", &what, PATIENCE, || {
                 // What an earlier attempt has learned would keep this one from being told.
