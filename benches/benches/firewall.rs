@@ -17,150 +17,28 @@
 
 extern crate alloc;
 
-use alloc::rc::Rc;
 use core::fmt::Write as _;
 use core::hint::black_box;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use flow_table::{Config, FlowTable, Ipv4FlowKey, Match, NewFlow};
+use internetwork_benches::traffic::{
+    BATCH, PASS, Packets, Random, SERVER, client, data, handshake, key, load, segment,
+};
 use internetwork_benches::{Group, is_wanted, run};
-use packet_buffer::wire::{IpProtocol, Ipv4Repr, PseudoHeader, TcpFlags, TcpRepr};
-use packet_buffer::{Instant, PacketBuf, RandomSource};
+use packet_buffer::wire::TcpFlags;
+use packet_buffer::{Instant, PacketBuf};
 use stateful_firewall::{Firewall, FirewallConfig, Path, Verdict, language};
 
-const BATCH: usize = 32;
-const PASS: usize = 1_024;
-const MAX_PACKETS: usize = 1 << 20;
 const NOW: Instant = Instant::from_secs(1);
-/// Octets of a segment with 24 of data.
-const PACKET: usize = 64;
-
-/// SplitMix64: small, fast, the same numbers in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.next()) * bound as u128) >> 64) as usize
-    }
-}
-
-impl RandomSource for Random {
-    fn fill(&mut self, dest: &mut [u8]) {
-        for chunk in dest.chunks_mut(8) {
-            let octets = self.next().to_ne_bytes();
-            chunk.copy_from_slice(&octets[..chunk.len()]);
-        }
-    }
-}
-
-const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 10);
-/// Sessions of a host.
-const SESSIONS_A_HOST: usize = 60_000;
-
-fn client(n: usize) -> (Ipv4Addr, u16) {
-    let host = 0x0a00_0002 + (n / SESSIONS_A_HOST) as u32;
-    (
-        Ipv4Addr::from_bits(host),
-        1_024 + (n % SESSIONS_A_HOST) as u16,
-    )
-}
-
-/// A segment of session `n`, from the client or the server.
-fn segment(
-    n: usize,
-    from_client: bool,
-    flags: TcpFlags,
-    numbers: (u32, u32),
-    data: usize,
-) -> PacketBuf {
-    let mut packet = PacketBuf::from_slice(PacketBuf::DEFAULT_HEADROOM, &[0xa5; 64][..data]);
-    let (client, server) = (client(n), (SERVER, 443));
-    let (from, to) = if from_client {
-        (client, server)
-    } else {
-        (server, client)
-    };
-    let addresses = PseudoHeader::V4 {
-        source: from.0,
-        destination: to.0,
-    };
-    let header = TcpRepr {
-        source_port: from.1,
-        destination_port: to.1,
-        sequence_number: numbers.0,
-        acknowledgment_number: numbers.1,
-        flags,
-        window: 65_000,
-        ..TcpRepr::default()
-    };
-    header.emit(&mut packet, &addresses).unwrap();
-    Ipv4Repr::new(from.0, to.0, IpProtocol::TCP)
-        .emit(&mut packet)
-        .unwrap();
-    packet
-}
-
-fn data(n: usize) -> PacketBuf {
-    segment(
-        n,
-        true,
-        TcpFlags::ACK | TcpFlags::PSH,
-        (101, 501),
-        PACKET - 40,
-    )
-}
-
 fn syn(n: usize) -> PacketBuf {
-    segment(n, true, TcpFlags::SYN, (100, 0), 0)
+    let [(_, syn), ..] = handshake(n);
+    syn
 }
 
-fn key(octets: &[u8]) -> Ipv4FlowKey {
-    let address = |at: usize| Ipv4Addr::from(*octets[at..].first_chunk::<4>().unwrap());
-    let port = |at: usize| u16::from_be_bytes(*octets[at..].first_chunk::<2>().unwrap());
-    Ipv4FlowKey::new((address(12), port(20)), (address(16), port(22)), 6, 0)
-}
-
-/// Segments of random sessions, one behind the other.
-struct Packets {
-    octets: Rc<[u8]>,
-    at: usize,
-}
-
-impl Packets {
-    fn new(sessions: usize) -> Self {
-        let mut random = Random(3);
-        let count = MAX_PACKETS.min(sessions * 16).max(PASS);
-        let octets = (0..count).flat_map(|_| data(random.below(sessions)).as_slice().to_vec());
-        Self {
-            octets: octets.collect(),
-            at: 0,
-        }
-    }
-
-    fn clone_from_start(&self) -> Self {
-        Self {
-            octets: Rc::clone(&self.octets),
-            at: 0,
-        }
-    }
-
-    fn next(&mut self) -> &[u8] {
-        let at = self.at;
-        self.at = (at + PACKET) % self.octets.len();
-        &self.octets[at..at + PACKET]
-    }
-}
-
-fn load(buffer: &mut PacketBuf, octets: &[u8]) {
-    buffer.reset(PacketBuf::DEFAULT_HEADROOM);
-    buffer.append_slice(octets);
+/// A segment without data from the server.
+fn answer(n: usize, flags: TcpFlags, numbers: (u32, u32)) -> PacketBuf {
+    segment((SERVER, 443), client(n), flags, numbers, 0)
 }
 
 /// Two zones, and `rules` rules from inside to outside of which none matches, before one that lets HTTPS through.
@@ -204,13 +82,9 @@ fn way(firewall: &Firewall, outward: bool) -> Path<'static> {
 fn filled(sessions: usize) -> Firewall {
     let mut firewall = firewall(sessions + sessions / 8 + 64, 3);
     let (out, back) = (way(&firewall, true), way(&firewall, false));
-    let ack = TcpFlags::ACK;
     for n in 0..sessions {
-        for (path, mut packet) in [
-            (&out, syn(n)),
-            (&back, segment(n, false, TcpFlags::SYN | ack, (500, 101), 0)),
-            (&out, segment(n, true, ack, (101, 501), 0)),
-        ] {
+        for (from_client, mut packet) in handshake(n) {
+            let path = if from_client { &out } else { &back };
             let verdict = firewall.process(NOW, path, &mut packet);
             assert!(verdict.is_accept(), "{n}: {verdict:?}");
         }
@@ -240,7 +114,7 @@ fn one_by_one(sessions: usize) -> Option<Group<'static>> {
     if !is_wanted(&name) {
         return None;
     }
-    let packets = Packets::new(sessions);
+    let packets = Packets::new(sessions, data);
     let ours = {
         let (mut firewall, mut packets) = (filled(sessions), packets.clone_from_start());
         let path = way(&firewall, true);
@@ -277,7 +151,7 @@ fn in_batches(sessions: usize) -> Option<Group<'static>> {
     if !is_wanted(&name) {
         return None;
     }
-    let packets = Packets::new(sessions);
+    let packets = Packets::new(sessions, data);
     let ours = {
         let (mut firewall, mut packets) = (filled(sessions), packets.clone_from_start());
         let paths = [way(&firewall, true); BATCH];
@@ -337,7 +211,7 @@ fn rules() -> Group<'static> {
         let syns: Vec<PacketBuf> = (0..512).map(syn).collect();
         let back = way(&firewall, false);
         let resets: Vec<PacketBuf> = (0..512)
-            .map(|n| segment(n, false, TcpFlags::RST | TcpFlags::ACK, (0, 101), 0))
+            .map(|n| answer(n, TcpFlags::RST | TcpFlags::ACK, (0, 101)))
             .collect();
         let mut buffer = PacketBuf::new();
         move || {
@@ -363,7 +237,7 @@ fn flood() -> Group<'static> {
     let mut firewall = firewall(4_096, 100);
     let path = way(&firewall, false);
     let packets: Vec<PacketBuf> = (0..PASS)
-        .map(|n| segment(n, false, TcpFlags::SYN, (n as u32, 0), 0))
+        .map(|n| answer(n, TcpFlags::SYN, (n as u32, 0)))
         .collect();
     let mut buffer = PacketBuf::new();
     Group::new(FLOOD, PASS as u32).item("ours", move || {

@@ -23,38 +23,14 @@ use core::time::Duration;
 use flow_table::{
     Config, FlowHash, FlowKey, FlowTable, Ipv4FlowKey, Ipv6FlowKey, NewFlow, NhHash, SipHash13,
 };
+use internetwork_benches::traffic::Random;
 use internetwork_benches::{Group, is_wanted, run};
-use packet_buffer::{Instant, RandomSource};
+use packet_buffer::Instant;
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::HashMap;
 
 const BATCH: usize = 32;
 const TIMEOUT: Duration = Duration::from_secs(120);
-
-/// SplitMix64: small, fast, the same numbers in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.next()) * bound as u128) >> 64) as usize
-    }
-}
-
-impl RandomSource for Random {
-    fn fill(&mut self, dest: &mut [u8]) {
-        for chunk in dest.chunks_mut(8) {
-            let octets = self.next().to_ne_bytes();
-            chunk.copy_from_slice(&octets[..chunk.len()]);
-        }
-    }
-}
 
 /// A kind of key that the bench can make.
 trait BenchKey: FlowKey + Hash + 'static {

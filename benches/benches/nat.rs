@@ -18,52 +18,22 @@
 
 extern crate alloc;
 
-use alloc::rc::Rc;
 use alloc::sync::Arc;
 use core::cell::Cell;
 use core::hint::black_box;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use flow_table::{Config, FlowTable, Ipv4FlowKey, Match, NewFlow};
+use internetwork_benches::traffic::{BATCH, PACKET, PASS, Packets, Random, key, load};
 use internetwork_benches::{Group, is_wanted, run};
 use nat::{Action, Matching, Nat, NatConfig, Pool, Profile, Rule, Side, Verdict, WhenFull};
 use packet_buffer::checksum::internet_checksum;
-use packet_buffer::{Instant, PacketBuf, RandomSource};
+use packet_buffer::{Instant, PacketBuf};
 
-const BATCH: usize = 32;
-const PACKET: usize = 64;
-/// Packets of one pass.
-const PASS: usize = 1_024;
-/// Packets that are made at the most: many more than the caches hold.
-const MAX_PACKETS: usize = 1 << 20;
 const NEW: &str = "NAPT, a session opens and another expires";
 const EXHAUSTED: &str = "NAPT, every port is taken";
+const OPENS: &str = "ports are free: a session opens, and is removed";
 const NOW: Instant = Instant::from_secs(1);
-
-/// SplitMix64: small, fast, the same numbers in every run.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.next()) * bound as u128) >> 64) as usize
-    }
-}
-
-impl RandomSource for Random {
-    fn fill(&mut self, dest: &mut [u8]) {
-        for chunk in dest.chunks_mut(8) {
-            let octets = self.next().to_ne_bytes();
-            chunk.copy_from_slice(&octets[..chunk.len()]);
-        }
-    }
-}
 
 /// Hosts with 63 sessions each, as the usual benchmarks of translators have them.
 const SESSIONS_A_HOST: usize = 63;
@@ -75,6 +45,8 @@ fn packet(n: usize) -> [u8; PACKET] {
     let mut octets = [0; PACKET];
     octets[..2].copy_from_slice(&[0x45, 0]);
     octets[2..4].copy_from_slice(&(PACKET as u16).to_be_bytes());
+    // Don't fragment, as nearly all hosts send.
+    octets[6] = 0x40;
     octets[8..10].copy_from_slice(&[64, 17]);
     octets[12..16].copy_from_slice(&host.to_be_bytes());
     octets[16..20].copy_from_slice(&[198, 51, 100, 10]);
@@ -84,48 +56,6 @@ fn packet(n: usize) -> [u8; PACKET] {
     let sum = internet_checksum(&octets[..20]);
     octets[10..12].copy_from_slice(&sum.to_be_bytes());
     octets
-}
-
-fn key(octets: &[u8]) -> Ipv4FlowKey {
-    let address = |at: usize| Ipv4Addr::from(*octets[at..].first_chunk::<4>().unwrap());
-    let port = |at: usize| u16::from_be_bytes(*octets[at..].first_chunk::<2>().unwrap());
-    Ipv4FlowKey::new((address(12), port(20)), (address(16), port(22)), 17, 0)
-}
-
-/// Packets of random sessions, one behind the other.
-struct Packets {
-    octets: Rc<[u8]>,
-    at: usize,
-}
-
-impl Packets {
-    fn new(sessions: usize) -> Self {
-        let mut random = Random(3);
-        let count = MAX_PACKETS.min(sessions * 16).max(PASS);
-        let octets = (0..count).flat_map(|_| packet(random.below(sessions)));
-        Self {
-            octets: octets.collect(),
-            at: 0,
-        }
-    }
-
-    fn clone_from_start(&self) -> Self {
-        Self {
-            octets: Rc::clone(&self.octets),
-            at: 0,
-        }
-    }
-
-    fn next(&mut self) -> &[u8] {
-        let at = self.at;
-        self.at = (at + PACKET) % self.octets.len();
-        &self.octets[at..at + PACKET]
-    }
-}
-
-fn load(buffer: &mut PacketBuf, octets: &[u8]) {
-    buffer.reset(PacketBuf::DEFAULT_HEADROOM);
-    buffer.append_slice(octets);
 }
 
 fn config(profile: Profile, sessions: usize, addresses: u32) -> NatConfig {
@@ -206,7 +136,7 @@ fn one_by_one(sessions: usize) -> Option<Group<'static>> {
     if !is_wanted(&name) {
         return None;
     }
-    let packets = Packets::new(sessions);
+    let packets = Packets::new(sessions, packet);
     let one_by_one = |profile| {
         let (mut nat, mut packets) = (filled(profile, sessions), packets.clone_from_start());
         let mut buffer = PacketBuf::new();
@@ -240,7 +170,7 @@ fn in_batches(sessions: usize) -> Option<Group<'static>> {
     if !is_wanted(&name) {
         return None;
     }
-    let packets = Packets::new(sessions);
+    let packets = Packets::new(sessions, packet);
     let batched = {
         let (mut nat, mut packets) = (filled(Profile::Rfc, sessions), packets.clone_from_start());
         let mut buffers = vec![PacketBuf::new(); BATCH];
@@ -346,7 +276,8 @@ fn new_sessions() -> Group<'static> {
         .at_most_nanoseconds(400.0)
 }
 
-/// Packets of new sessions when every port is taken, beside packets of sessions when some are free.
+/// Packets of new sessions when every port is taken, beside packets that open a session when ports are free, and
+/// packets of sessions that are there.
 fn exhausted() -> Group<'static> {
     const PORTS: usize = 64_000;
     let full = |profile: Profile| {
@@ -376,9 +307,26 @@ fn exhausted() -> Group<'static> {
             }
         }
     };
+    let opens = {
+        let mut config = config(Profile::Rfc, 2 * PORTS, 1);
+        config.quarantine = Duration::ZERO;
+        let mut nat = Nat::new(config, Box::new(Random(1))).unwrap();
+        let mut buffer = PacketBuf::new();
+        let mut n = 0;
+        move || {
+            for _ in 0..PASS {
+                n = (n + 1) % PORTS;
+                let packet = packet(n);
+                load(&mut buffer, &packet);
+                let verdict = nat.process(NOW, Side::Inside, &mut buffer);
+                assert!(matches!(verdict, Verdict::Forward { .. }), "{verdict:?}");
+                assert!(nat.remove_session(NOW, &key(&packet)));
+            }
+        }
+    };
     let free = {
         let mut nat = filled(Profile::Rfc, PORTS);
-        let mut packets = Packets::new(PORTS);
+        let mut packets = Packets::new(PORTS, packet);
         let mut buffer = PacketBuf::new();
         move || {
             for _ in 0..PASS {
@@ -390,8 +338,9 @@ fn exhausted() -> Group<'static> {
     Group::new(EXHAUSTED, PASS as u32)
         .item("refused", full(Profile::Rfc))
         .item("refused, LinuxCompat", full(Profile::LinuxCompat))
+        .item(OPENS, opens)
         .item("a packet of one of 64,000 sessions", free)
-        .at_most(1.0, "a packet of one of 64,000 sessions")
+        .at_most(1.0, OPENS)
 }
 
 fn main() {

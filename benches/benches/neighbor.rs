@@ -14,27 +14,13 @@
 use core::hint::black_box;
 use core::net::Ipv6Addr;
 use icmp_nd::neighbor::{NeighborCache, NeighborConfig, Resolution};
+use internetwork_benches::traffic::Random;
 use internetwork_benches::{Group, run};
 use packet_buffer::wire::MacAddr;
 use packet_buffer::{Instant, RandomSource};
 use std::collections::HashMap;
 
 const LOOKUPS: usize = 1024;
-
-/// SplitMix64: small, fast, the same numbers in every run.
-struct Random(u64);
-
-impl RandomSource for Random {
-    fn fill(&mut self, dest: &mut [u8]) {
-        for chunk in dest.chunks_mut(8) {
-            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            let octets = (z ^ (z >> 31)).to_ne_bytes();
-            chunk.copy_from_slice(&octets[..chunk.len()]);
-        }
-    }
-}
 
 fn address(number: u32) -> Ipv6Addr {
     let [a, b, c, d] = number.to_be_bytes();
@@ -75,7 +61,7 @@ fn lookups(entries: u32) -> Group<'static> {
     }
     assert_eq!(cache.len(), siphash.len());
     let wanted: Vec<_> = (0..LOOKUPS)
-        .map(|_| address(random.below(entries)))
+        .map(|_| address(RandomSource::below(&mut random, entries)))
         .collect();
     let (first, second, third) = (wanted.clone(), wanted.clone(), wanted);
     let count = u32::try_from(LOOKUPS).unwrap();

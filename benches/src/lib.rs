@@ -14,7 +14,17 @@
 //! cargo's plain release profile, which is what a user of the crates builds with; to see the effect
 //! of link-time optimisation, add `--config 'profile.bench.lto="thin"'`.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a bench may fail loudly"
+)]
+
+extern crate alloc;
+
 mod report;
+pub mod traffic;
 
 use core::hint::black_box;
 use core::time::Duration;

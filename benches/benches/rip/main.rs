@@ -23,36 +23,12 @@ mod engine;
 mod lookup;
 
 use internetwork_benches::run;
+pub(crate) use internetwork_benches::traffic::Random;
 
 fn main() {
     let mut groups = engine::groups();
     groups.extend(lookup::groups());
     run(groups);
-}
-
-/// SplitMix64: small, fast, the same numbers in every run.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.next()) * bound as u128) >> 64) as usize
-    }
-}
-
-impl packet_buffer::RandomSource for Random {
-    fn fill(&mut self, dest: &mut [u8]) {
-        for chunk in dest.chunks_mut(8) {
-            let octets = self.next().to_ne_bytes();
-            chunk.copy_from_slice(&octets[..chunk.len()]);
-        }
-    }
 }
 
 /// Distinct prefixes with the lengths of the Internet's table, in no order.
