@@ -4,76 +4,10 @@
 //! drawn per table, memory is reserved once, and there is a policy for the full table.
 
 use core::net::IpAddr;
-use core::time::Duration;
 use flow_table::{Config, ConfigError, FlowKey, FlowTable, NewFlow, WhenFull};
+pub use packet_buffer::rate::{Rate, TokenBucket};
 use packet_buffer::{Instant, RandomSource};
 use thiserror::Error;
-
-/// So many events a period, and so many at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Rate {
-    /// Events a period. 0 allows the burst once and nothing after it.
-    pub events: u32,
-    /// The period; zero counts as a microsecond.
-    pub period: Duration,
-    /// Events at once, after a time without any.
-    pub burst: u32,
-}
-
-impl Rate {
-    /// `events` a second, and as many at once.
-    pub const fn per_second(events: u32) -> Self {
-        Self {
-            events,
-            period: Duration::from_secs(1),
-            burst: events,
-        }
-    }
-
-    /// Microseconds that one event costs.
-    fn cost(&self) -> u64 {
-        let period = u64::try_from(self.period.as_micros()).unwrap_or(u64::MAX);
-        match self.events {
-            0 => u64::MAX,
-            events => (period / u64::from(events)).max(1),
-        }
-    }
-}
-
-/// A token bucket, kept as the time when it will be full again: 8 octets.
-///
-/// It starts full. A clock that runs backwards neither fills nor empties it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct TokenBucket {
-    full_at: Instant,
-}
-
-impl TokenBucket {
-    /// A full bucket.
-    pub const fn new() -> Self {
-        Self {
-            full_at: Instant::from_micros(0),
-        }
-    }
-
-    /// Takes one token; `false`, and the bucket unchanged, when there is none.
-    pub fn take(&mut self, now: Instant, rate: &Rate) -> bool {
-        let (cost, burst) = (rate.cost(), u64::from(rate.burst));
-        let missing = self.full_at.as_micros().saturating_sub(now.as_micros());
-        let room = cost.saturating_mul(burst);
-        if burst == 0 || room.saturating_sub(missing) < cost {
-            return false;
-        }
-        let missing = missing.saturating_add(cost);
-        self.full_at = Instant::from_micros(now.as_micros().saturating_add(missing));
-        true
-    }
-
-    /// When the bucket is full again, if nothing more is taken.
-    pub const fn full_at(&self) -> Instant {
-        self.full_at
-    }
-}
 
 /// The address that a limit counts by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -154,7 +154,6 @@ pub mod ping;
 pub mod pmtu;
 pub mod probe;
 pub mod query;
-mod rate;
 pub mod reception;
 pub mod router;
 pub mod traceroute;

@@ -49,6 +49,7 @@
 //! | [`fragment`] | fragmentation and bounded reassembly | RFC 791, 815, 5722, 6946, 8200 |
 //! | [`time`] | [`Instant`], and an adapter for the system's clock | |
 //! | [`random`] | [`RandomSource`], and an adapter for the system's source | |
+//! | [`rate`] | how often something may be done: rates and token buckets | |
 //!
 //! # Errors
 //!
@@ -86,6 +87,7 @@ mod cursor;
 mod error;
 pub mod fragment;
 pub mod random;
+pub mod rate;
 mod rewrite;
 pub mod time;
 pub mod tlv;

@@ -75,7 +75,7 @@ fn many_sources_turn_over_the_table_and_honest_datagrams_get_through() {
 #[test]
 fn drop_new_keeps_those_who_came_first() {
     let mut bench = Bench::with(ReassemblerConfig {
-        when_full: WhenFull::DropNew,
+        when_full: WhenFull::Refuse,
         ..small()
     });
     for n in 0..16 {
@@ -98,7 +98,7 @@ fn drop_new_keeps_those_who_came_first() {
 
 #[test]
 fn one_source_pushes_out_its_own_only() {
-    for when_full in [WhenFull::EvictOldest, WhenFull::DropNew] {
+    for when_full in [WhenFull::EvictOldest, WhenFull::Refuse] {
         let mut bench = Bench::with(ReassemblerConfig {
             when_full,
             ..small()
@@ -116,7 +116,7 @@ fn one_source_pushes_out_its_own_only() {
         let stats = *bench.reassembler.stats();
         match when_full {
             WhenFull::EvictOldest => assert_eq!((stats.evicted_of_source, refused), (996, 0)),
-            WhenFull::DropNew => assert_eq!((stats.source_full, refused), (996, 996)),
+            WhenFull::Refuse => assert_eq!((stats.source_full, refused), (996, 996)),
         }
         assert_eq!(stats.evicted, 0);
         // The other source's datagram is still there, and so is the last or the first of this one.
@@ -200,7 +200,7 @@ fn the_oldest_of_all_goes_first_and_never_the_one_that_grows() {
 fn octets_are_limited_in_all() {
     let mut bench = Bench::with(ReassemblerConfig {
         max_datagrams: 1_000,
-        when_full: WhenFull::DropNew,
+        when_full: WhenFull::Refuse,
         ..small()
     });
     let one = 4_000 + ReassemblerConfig::FRAGMENT_OVERHEAD + ReassemblerConfig::DATAGRAM_OVERHEAD;

@@ -44,7 +44,7 @@ fn compare(sources: u32, fragments: u16, length: usize) {
     }
     let before = CountingAllocator::held();
     let mut bench = Bench::with(ReassemblerConfig {
-        when_full: WhenFull::DropNew,
+        when_full: WhenFull::Refuse,
         max_octets: ROOM,
         max_octets_per_source: ROOM,
         max_datagrams: 10_000,

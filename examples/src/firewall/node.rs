@@ -14,7 +14,7 @@ use stateful_firewall::{CompiledPolicy, Event, Firewall, Reloaded};
 /// Notes that wait to be read; when there are more, the oldest is dropped.
 const MAX_NOTES: usize = 4_096;
 /// Drops of the router's own that are told.
-const DROPS_TOLD: Rate = Rate::per_second(10);
+const DROPS_TOLD: Rate = Rate::per_second(10, 10);
 
 /// A packet that the router dropped beside the firewall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Expectations and limits: what is bounded, and what happens at the bound.
 
-use flow_state::limits::{KeyedBuckets, KeyedCounts, OverLimit, Rate, SourceKey, TokenBucket};
+use flow_state::limits::{KeyedBuckets, KeyedCounts, OverLimit, Rate, SourceKey};
 use flow_state::{
     Direction, ExpectationConfig, ExpectationTable, Expected, Instant, Key, NotExpected,
 };
@@ -103,47 +103,11 @@ fn expectations_are_bounded_by_table_and_owner() {
 }
 
 #[test]
-fn buckets_give_the_burst_and_then_the_rate() {
-    let rate = Rate {
-        events: 10,
-        period: Duration::from_secs(1),
-        burst: 3,
-    };
-    let mut bucket = TokenBucket::new();
-    let taken = |bucket: &mut TokenBucket, millis| bucket.take(Instant::from_millis(millis), &rate);
-    assert_eq!(
-        [1_000; 4].map(|at| taken(&mut bucket, at)),
-        [true, true, true, false]
-    );
-    assert_eq!(
-        [1_099, 1_100, 1_101].map(|at| taken(&mut bucket, at)),
-        [false, true, false]
-    );
-    // Backwards: nothing.
-    assert!(!taken(&mut bucket, 0));
-    // It never holds more than the burst.
-    assert_eq!(
-        [90_000; 4].map(|at| taken(&mut bucket, at)),
-        [true, true, true, false]
-    );
-    let never = Rate { burst: 0, ..rate };
-    assert!(!TokenBucket::new().take(Instant::from_secs(1), &never));
-    let once = Rate {
-        events: 0,
-        burst: 1,
-        ..rate
-    };
-    let mut bucket = TokenBucket::new();
-    assert!(bucket.take(Instant::from_secs(1), &once));
-    assert!(!bucket.take(Instant::from_secs(1_000_000), &once));
-}
-
-#[test]
 fn keyed_limits_hold_for_each_key() {
     let mut random = SeededRandom::new(1);
     let source = |last: u8| SourceKey::of([192, 0, 2, last].into());
     let now = Instant::from_secs(10);
-    let mut buckets = KeyedBuckets::new(Rate::per_second(2), 4, &mut random).unwrap();
+    let mut buckets = KeyedBuckets::new(Rate::per_second(2, 2), 4, &mut random).unwrap();
     assert_eq!(
         [1, 1, 1, 2, 2].map(|last| buckets.take(now, source(last))),
         [true, true, false, true, true]
@@ -213,22 +177,5 @@ proptest! {
             prop_assert_eq!(table.len(), list.len());
             prop_assert_eq!(table.poll_timeout(), list.iter().map(|entry| entry.0).min());
         }
-    }
-
-    /// Whatever the times, no more pass than burst and rate allow.
-    #[test]
-    fn no_more_than_burst_and_rate(
-        events in 1u32..50, burst in 1u32..20, waits in proptest::collection::vec(0u64..200, 1..200),
-    ) {
-        let rate = Rate { events, period: Duration::from_secs(1), burst };
-        let mut bucket = TokenBucket::new();
-        let (mut now, mut taken) = (0u64, 0u64);
-        for wait in waits {
-            now += wait;
-            taken += u64::from(bucket.take(Instant::from_millis(now), &rate));
-        }
-        // Each event costs a whole number of microseconds, rounded down.
-        let cost = 1_000_000 / u64::from(events);
-        prop_assert!(taken <= u64::from(burst) + now * 1_000 / cost);
     }
 }

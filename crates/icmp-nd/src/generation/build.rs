@@ -90,7 +90,7 @@ pub fn build_ipv4_error(
         ..Ipv4Repr::new(source, quoted.source(), IpProtocol::ICMP)
     };
     checked_dscp(options.dscp)?;
-    out.clear();
+    out.reset(PacketBuf::DEFAULT_HEADROOM);
     plan.write(quote, extensions, out);
     message.emit(out).map_err(Silence::Emit)?;
     header.emit(out).map_err(Silence::Emit)
@@ -144,7 +144,7 @@ pub fn build_ipv6_error(
         ..Ipv6Repr::new(source, quoted.source(), IpProtocol::ICMPV6)
     };
     checked_dscp(options.dscp)?;
-    out.clear();
+    out.reset(PacketBuf::DEFAULT_HEADROOM);
     plan.write(quote, extensions, out);
     message
         .emit(out, &header.pseudo_header())

@@ -1,6 +1,5 @@
 //! Token buckets: one a destination, and one for all.
 
-use crate::rate::{Bucket, Rate};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::fmt;
@@ -10,6 +9,7 @@ use core::time::Duration;
 use foldhash::SharedSeed;
 use foldhash::fast::SeedableRandomState;
 use hashbrown::HashTable;
+use packet_buffer::rate::{Rate, TokenBucket};
 use packet_buffer::{Instant, RandomSource};
 
 /// How a [`RateLimiter`] is set up.
@@ -55,7 +55,7 @@ pub enum Limited {
 
 struct Entry {
     key: IpAddr,
-    bucket: Bucket,
+    bucket: TokenBucket,
     /// Where it stands in `order`.
     used: u64,
 }
@@ -86,7 +86,7 @@ pub struct RateLimiter {
     /// Destinations by when they were last used.
     order: BTreeMap<u64, IpAddr>,
     next_use: u64,
-    global: Bucket,
+    global: TokenBucket,
     latest: Instant,
     forgotten: u64,
 }
@@ -103,7 +103,7 @@ impl RateLimiter {
             destinations: HashTable::new(),
             order: BTreeMap::new(),
             next_use: 0,
-            global: Bucket::FULL,
+            global: TokenBucket::new(),
             latest: Instant::ZERO,
             forgotten: 0,
         }
@@ -121,21 +121,19 @@ impl RateLimiter {
         let now = self.latest.max(now);
         let key = self.key(destination);
         let hash = self.hasher.hash_one(key);
-        let bucket = self
+        let mut bucket = self
             .destinations
             .find(hash, |entry| entry.key == key)
-            .map_or(Bucket::FULL, |entry| entry.bucket);
-        let Some(bucket) = bucket.take(now, &self.config.per_destination, 1) else {
+            .map_or(TokenBucket::new(), |entry| entry.bucket);
+        if !bucket.take(now, &self.config.per_destination) {
             return Err(Limited::Destination);
-        };
-        // On average one.
-        let Some(probe) = self.global.take(now, &self.config.global, 0) else {
+        }
+        if !self.global.is_ready(now, &self.config.global) {
             return Err(Limited::Global);
-        };
+        }
+        // On average one.
         let tokens = self.random.below(3);
-        self.global = probe
-            .take(now, &self.config.global, tokens)
-            .unwrap_or(probe);
+        self.global.spend(now, &self.config.global, tokens);
         self.latest = now;
         self.remember(hash, key, bucket);
         Ok(())
@@ -163,7 +161,7 @@ impl RateLimiter {
         }
     }
 
-    fn remember(&mut self, hash: u64, key: IpAddr, bucket: Bucket) {
+    fn remember(&mut self, hash: u64, key: IpAddr, bucket: TokenBucket) {
         self.next_use += 1;
         let used = self.next_use;
         if let Some(entry) = self.destinations.find_mut(hash, |entry| entry.key == key) {

@@ -50,10 +50,10 @@ mod decision;
 mod generator;
 mod limit;
 
-pub use crate::rate::Rate;
 pub use build::{
     DEFAULT_IPV4_ERROR_LEN, ErrorOptions, MIN_EXTENDED_QUOTE, build_ipv4_error, build_ipv6_error,
 };
 pub use decision::{Arrival, LinkDelivery, Silence, ipv4_error_permitted, ipv6_error_permitted};
 pub use generator::{ErrorGenerator, GenerationConfig, GenerationConfigError, GenerationStats};
 pub use limit::{Limited, RateLimitConfig, RateLimiter};
+pub use packet_buffer::rate::Rate;

@@ -225,7 +225,7 @@ impl IrdpHost {
         if !core::mem::take(&mut self.to_send) {
             return None;
         }
-        out.clear();
+        out.reset(PacketBuf::DEFAULT_HEADROOM);
         let destination = self.config.solicitation_address;
         Icmpv4Query::RouterSolicitation.emit(out).ok()?;
         let header = Ipv4Repr {

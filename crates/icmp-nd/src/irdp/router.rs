@@ -237,7 +237,7 @@ impl IrdpRouter {
         if !core::mem::take(&mut self.to_send) {
             return None;
         }
-        out.clear();
+        out.reset(PacketBuf::DEFAULT_HEADROOM);
         let addresses: Vec<RouterAddress> = self
             .config
             .addresses

@@ -11,13 +11,13 @@ use super::{ALL_NODES, ALL_ROUTERS};
 use crate::address::{AddError, AddressTable, GroupChange, ManualAddress, solicited_node};
 use crate::mld::Listener;
 use crate::neighbor::{Actions, NeighborCache, NeighborEvent, reachable_time};
-use crate::rate::Limiter;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::fmt;
 use core::net::Ipv6Addr;
 use core::time::Duration;
 use foldhash::fast::SeedableRandomState;
+use packet_buffer::rate::Limiter;
 use packet_buffer::wire::{Ipv6Prefix, MacAddr};
 use packet_buffer::{Instant, RandomSource};
 

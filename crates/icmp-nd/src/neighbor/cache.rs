@@ -9,13 +9,13 @@ use super::state::{Actions, State};
 use super::store::index;
 use super::timers::Timers;
 use crate::hash::{HashMap, new_map};
-use crate::rate::Limiter;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt::Debug;
 use core::hash::Hash;
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
+use packet_buffer::rate::Limiter;
 use packet_buffer::wire::MacAddr;
 use packet_buffer::{Instant, PacketBuf, RandomSource};
 

@@ -1,8 +1,8 @@
 //! Limits, counters, and what the cache says.
 
 use super::entry::NudTiming;
-use crate::rate::Rate;
 use core::time::Duration;
+use packet_buffer::rate::Rate;
 use packet_buffer::wire::MacAddr;
 use packet_buffer::{PacketBuf, RandomSource};
 

@@ -30,11 +30,11 @@ mod state;
 mod store;
 mod timers;
 
-pub use crate::rate::Rate;
 pub use cache::{NeighborAddress, NeighborCache};
 pub use config::{
     NeighborConfig, NeighborConfigError, NeighborEvent, NeighborStats, Output, Resolution,
     reachable_time,
 };
 pub use entry::{Advertised, Neighbor, NudTiming};
+pub use packet_buffer::rate::Rate;
 pub use state::{Actions, Event, State, Supplied, step};

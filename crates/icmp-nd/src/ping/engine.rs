@@ -189,9 +189,9 @@ impl Pinger {
             let Some(request) = request else {
                 continue;
             };
-            out.clear();
+            out.reset(PacketBuf::DEFAULT_HEADROOM);
             if self.write(&target, sequence, request.token, out).is_none() {
-                out.clear();
+                out.reset(PacketBuf::DEFAULT_HEADROOM);
                 continue;
             }
             return Some(Transmit {

@@ -162,7 +162,7 @@ impl SimPath {
                 }
                 let is_open = self.open_ports.contains(&segment.destination_port());
                 let length = u32::try_from(segment.sequence_length()).ok()?;
-                out.clear();
+                out.reset(PacketBuf::DEFAULT_HEADROOM);
                 let answer = TcpRepr {
                     source_port: segment.destination_port(),
                     destination_port: segment.source_port(),
@@ -316,7 +316,7 @@ fn echo(ip: &IpPacket<'_>, octets: &[u8], out: &mut PacketBuf) -> Option<()> {
             else {
                 return None;
             };
-            out.clear();
+            out.reset(PacketBuf::DEFAULT_HEADROOM);
             out.append_slice(message.payload());
             let reply = Icmpv4Repr::EchoReply {
                 identifier,
@@ -335,7 +335,7 @@ fn echo(ip: &IpPacket<'_>, octets: &[u8], out: &mut PacketBuf) -> Option<()> {
             else {
                 return None;
             };
-            out.clear();
+            out.reset(PacketBuf::DEFAULT_HEADROOM);
             out.append_slice(message.payload());
             let reply = Icmpv6Repr::EchoReply {
                 identifier,

@@ -324,9 +324,9 @@ impl Querier {
         // Only the latest is of use when several wait.
         self.polled = self.made_at.len();
         let attempt = self.polled.checked_sub(1)?;
-        out.clear();
+        out.reset(PacketBuf::DEFAULT_HEADROOM);
         if self.write(attempt, out).is_none() {
-            out.clear();
+            out.reset(PacketBuf::DEFAULT_HEADROOM);
             return None;
         }
         self.stats.sent += 1;

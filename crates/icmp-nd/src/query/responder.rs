@@ -192,7 +192,7 @@ pub fn respond_ipv4(
         (true, true) if !answers_group => Err(Refusal::Group),
         _ => Ok(()),
     };
-    out.clear();
+    out.reset(PacketBuf::DEFAULT_HEADROOM);
     match message.message_type() {
         Icmpv4Type::ECHO_REQUEST => {
             // RFC 1122 §3.2.2.6 MAY: an echo to a broadcast or multicast address may be discarded.
@@ -330,7 +330,7 @@ pub fn respond_ipv6(
         ..Ipv6Repr::new(from, source, IpProtocol::ICMPV6)
     };
     let addresses = header.pseudo_header();
-    out.clear();
+    out.reset(PacketBuf::DEFAULT_HEADROOM);
     match message.message_type() {
         Icmpv6Type::ECHO_REQUEST => {
             if !policy.echo {

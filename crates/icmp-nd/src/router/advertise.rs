@@ -353,7 +353,7 @@ impl Advertiser {
             };
             let (transmit, source) = (outgoing.transmit, outgoing.source);
             let message = NdRepr::RouterAdvertisement(outgoing.fixed);
-            out.clear();
+            out.reset(PacketBuf::DEFAULT_HEADROOM);
             // Every option was checked with the configuration.
             if message
                 .emit_packet(&options, out, source, transmit.destination)

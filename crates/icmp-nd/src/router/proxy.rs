@@ -275,7 +275,7 @@ impl Proxy {
         let options = [NdOptionRepr::TargetLinkLayerAddress(
             self.config.link_address,
         )];
-        out.clear();
+        out.reset(PacketBuf::DEFAULT_HEADROOM);
         let source = self.config.source;
         message
             .emit_packet(&options, out, source, transmit.destination)

@@ -193,7 +193,7 @@ impl Redirector {
                 &one
             }
         };
-        out.clear();
+        out.reset(PacketBuf::DEFAULT_HEADROOM);
         message
             .emit_packet(options, out, context.router, source)
             .map_err(RedirectSilence::Emit)?;

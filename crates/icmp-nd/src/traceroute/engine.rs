@@ -189,10 +189,10 @@ impl Traceroute {
             let Some(probe) = self.window.get(serial) else {
                 continue;
             };
-            out.clear();
+            out.reset(PacketBuf::DEFAULT_HEADROOM);
             let key = self.window.key(serial);
             if self.template.write(&probe, key, out).is_none() {
-                out.clear();
+                out.reset(PacketBuf::DEFAULT_HEADROOM);
                 continue;
             }
             self.reschedule();

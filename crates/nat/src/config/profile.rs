@@ -70,10 +70,7 @@ impl Profile {
             icmp: Icmp {
                 prohibited: true,
                 inside_address: None,
-                rate: Rate {
-                    burst: 10,
-                    ..Rate::per_second(100)
-                },
+                rate: Rate::per_second(100, 10),
                 check_quoted_sequence: true,
                 check_quoted_checksum: true,
                 pass_quench: false,

@@ -6,9 +6,9 @@ use crate::verdict::{DropReason, Stats, bump};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::net::Ipv4Addr;
 use core::time::Duration;
-use flow_state::limits::{Rate, TokenBucket};
 use flow_state::{FlowPacket, Transport};
 use flow_table::Ipv4FlowKey;
+use packet_buffer::rate::Limiter;
 use packet_buffer::wire::{
     Icmpv4Repr, IpPacket, IpProtocol, Ipv4Repr, PseudoHeader, TcpFlags, TcpRepr, icmpv4_code,
 };
@@ -35,8 +35,7 @@ pub struct Transmit {
 pub(super) struct Answers {
     queue: VecDeque<(Transmit, PacketBuf)>,
     max: usize,
-    rate: Rate,
-    bucket: TokenBucket,
+    limiter: Limiter,
     syns: BTreeMap<Ipv4FlowKey, NotedSyn>,
     syn_deadlines: BTreeSet<(Instant, Ipv4FlowKey)>,
     max_syns: usize,
@@ -53,8 +52,7 @@ impl Answers {
         Self {
             queue: VecDeque::with_capacity(config.max_transmits),
             max: config.max_transmits,
-            rate: config.icmp.rate,
-            bucket: TokenBucket::new(),
+            limiter: Limiter::new(config.icmp.rate),
             syns: BTreeMap::new(),
             syn_deadlines: BTreeSet::new(),
             max_syns: match config.unsolicited_syn {
@@ -85,7 +83,7 @@ impl Answers {
 
     /// Whether another packet of the translator's own may be sent.
     fn may_send(&mut self, now: Instant, stats: &mut Stats) -> bool {
-        let may = self.bucket.take(now, &self.rate);
+        let may = self.limiter.take(now);
         bump(if may {
             &mut stats.answers_sent
         } else {

@@ -11,6 +11,7 @@ use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use packet_buffer::wire::IpProtocol;
 use packet_buffer::{Instant, PacketBuf};
+use subtle::ConstantTimeEq as _;
 
 /// The port of servers.
 pub const SERVER_PORT: u16 = 5351;
@@ -35,8 +36,7 @@ pub(super) struct Nonce(pub(super) [u8; 12]);
 impl Nonce {
     /// Whether it is this one; takes the same time for all.
     pub(super) fn is(self, other: [u8; 12]) -> bool {
-        let pairs = self.0.into_iter().zip(other);
-        pairs.fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+        self.0.ct_eq(&other).into()
     }
 }
 

@@ -120,10 +120,7 @@ fn n25_limits_of_a_subscriber() {
 }
 
 fn nat_rate(per_second: u32, burst: u32) -> flow_state::limits::Rate {
-    flow_state::limits::Rate {
-        burst,
-        ..flow_state::limits::Rate::per_second(per_second)
-    }
+    flow_state::limits::Rate::per_second(per_second, burst)
 }
 
 // RFC 6888 §3 MUST (req-9): mappings can be asked for (the Port Control Protocol stands on this).

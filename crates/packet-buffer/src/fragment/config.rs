@@ -96,13 +96,13 @@ pub enum WhenFull {
     /// share, otherwise of all.
     ///
     /// Fragments of an honest datagram arrive together. To push one out, a flood must fill the
-    /// whole room within the milliseconds in between; with [`DropNew`](Self::DropNew), it need only
+    /// whole room within the milliseconds in between; with [`Refuse`](Self::Refuse), it need only
     /// fill it once in each timeout, and nobody else's fragments are put together.
     #[default]
     EvictOldest,
     /// The fragment is refused, and datagrams that were begun live on: for a node that would rather
     /// serve those who came first.
-    DropNew,
+    Refuse,
 }
 
 /// Why a [`Reassembler`](super::Reassembler) cannot be made.

@@ -290,7 +290,7 @@ impl Reassembler {
             return Err(FragmentDiscard::SourceFull);
         }
         let more = usize::from(is_new);
-        if self.config.when_full == WhenFull::DropNew {
+        if self.config.when_full == WhenFull::Refuse {
             if self.source_is_full(key, charge, more) {
                 return Err(FragmentDiscard::SourceFull);
             }

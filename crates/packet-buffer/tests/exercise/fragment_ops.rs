@@ -83,7 +83,7 @@ impl World {
             when_full: if switches & 1 == 0 {
                 WhenFull::EvictOldest
             } else {
-                WhenFull::DropNew
+                WhenFull::Refuse
             },
             first_fragment: if switches & 2 == 0 {
                 FirstFragmentPolicy::STRICT

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::time::Duration;
+use packet_buffer::rate::Rate;
 
 use super::{ConfigError, Filter, Offset};
 use crate::auth::{AuthOptions, Authentication};
@@ -106,6 +107,12 @@ pub struct Pacing {
     pub burst: u32,
 }
 
+impl Pacing {
+    pub(crate) const fn rate(&self) -> Rate {
+        Rate::per_second(self.packets_per_second, self.burst)
+    }
+}
+
 impl Default for Pacing {
     fn default() -> Self {
         Self {
@@ -130,6 +137,12 @@ pub struct RequestPolicy {
     /// Answers of the whole table that are under way at a time on the interface; further requests
     /// are dropped and counted. Default: 4.
     pub max_pending: usize,
+}
+
+impl RequestPolicy {
+    pub(crate) const fn rate(&self) -> Rate {
+        Rate::per_second(self.per_second, self.per_second)
+    }
 }
 
 impl Default for RequestPolicy {

@@ -8,11 +8,11 @@ use packet_buffer::{Instant, PacketBuf};
 use super::circuit::Circuit;
 use super::discard::InterfaceStats;
 use super::io::InterfaceId;
-use super::pace::Bucket;
 use super::protocol::Header;
 use crate::config::{Filter, InterfaceConfig};
 use crate::family::Family;
 use crate::rib::Cursor;
+use packet_buffer::rate::Limiter;
 
 /// An interface of the router.
 #[derive(Debug)]
@@ -39,8 +39,8 @@ pub struct Interface<F: Family> {
     /// Its entries. The memory is used again.
     pub(super) body: PacketBuf,
     pub(super) circuit: Option<Circuit>,
-    pub(super) bucket: Bucket,
-    pub(super) requests: Bucket,
+    pub(super) bucket: Limiter,
+    pub(super) requests: Limiter,
     /// Sources whose failed authentication was told.
     pub(super) told: BTreeSet<F::Address>,
     /// What was announced under earlier configurations, for as long as neighbors are told that it is no

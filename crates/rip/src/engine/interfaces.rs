@@ -9,11 +9,11 @@ use super::circuit::Circuit;
 use super::discard::InterfaceStats;
 use super::interface::{Interface, Triggered, Walk};
 use super::learner::settle;
-use super::pace::Bucket;
 use super::{Engine, Event, InterfaceId};
 use crate::config::{ConfigError, InterfaceAddress, InterfaceConfig};
 use crate::family::Family;
 use crate::rib::{INFINITY, LocalRoute, NextHop, Origin, PathData, Source, Timer};
+use packet_buffer::rate::Limiter;
 
 impl<F: Family> Engine<F> {
     /// Adds an interface, which is up from now on: a request for the whole table goes out.
@@ -54,8 +54,8 @@ impl<F: Family> Engine<F> {
             burst: None,
             body: PacketBuf::new(),
             circuit: None,
-            bucket: Bucket::new(pacing.packets_per_second, pacing.burst),
-            requests: Bucket::new(requests.per_second, requests.per_second),
+            bucket: Limiter::new(pacing.rate()),
+            requests: Limiter::new(requests.rate()),
             told: BTreeSet::new(),
             withdrawn: VecDeque::new(),
             stats: InterfaceStats::default(),
@@ -124,12 +124,8 @@ impl<F: Family> Engine<F> {
         let up = state.link_up;
         let another_kind = state.config.demand_circuit != config.demand_circuit;
         let cost_changed = state.config.cost != config.cost;
-        state
-            .bucket
-            .resize(config.pacing.packets_per_second, config.pacing.burst);
-        state
-            .requests
-            .resize(config.requests.per_second, config.requests.per_second);
+        state.bucket.set_rate(config.pacing.rate());
+        state.requests.set_rate(config.requests.rate());
         let addresses = config.addresses.clone();
         let announced = state.update_version().is_some();
         let config = InterfaceConfig {

@@ -22,7 +22,6 @@ mod ipv4;
 mod ipv6;
 mod learn;
 mod learner;
-mod pace;
 #[expect(unnameable_types, reason = "parts of what seals `Family`")]
 mod protocol;
 mod receive;

@@ -6,10 +6,11 @@ use super::verdict::Path;
 use crate::facts::InterfaceId;
 use alloc::collections::VecDeque;
 use core::net::IpAddr;
-use flow_state::limits::{KeyedBuckets, Rate, SourceKey, TokenBucket};
+use flow_state::limits::{KeyedBuckets, SourceKey};
 use flow_state::packet::TcpSegment;
 use flow_state::{FlowPacket, Transport};
 use flow_table::ConfigError;
+use packet_buffer::rate::Limiter;
 use packet_buffer::wire::{
     Icmpv4Repr, Icmpv6Repr, IpPacket, IpProtocol, Ipv4Repr, Ipv6Repr, PseudoHeader, TcpFlags,
     TcpRepr, icmpv4_code, icmpv6_code,
@@ -29,8 +30,7 @@ pub struct Transmit {
 pub(super) struct Answers {
     queue: VecDeque<(Option<InterfaceId>, PacketBuf)>,
     capacity: usize,
-    rate: Rate,
-    bucket: TokenBucket,
+    limiter: Limiter,
     per_source: KeyedBuckets,
     suppressed: u64,
 }
@@ -43,8 +43,7 @@ impl Answers {
         Ok(Self {
             queue: VecDeque::new(),
             capacity: config.answer_queue,
-            rate: rate(&config.answers),
-            bucket: TokenBucket::new(),
+            limiter: Limiter::new(rate(&config.answers)),
             per_source: KeyedBuckets::new(
                 rate(&config.answers_per_source),
                 config.limited_sources,
@@ -75,7 +74,7 @@ impl Answers {
         // RFC 4443 §2.4 MUST (f): limited.
         if self.queue.len() >= self.capacity
             || !self.per_source.take(now, SourceKey::of(source))
-            || !self.bucket.take(now, &self.rate)
+            || !self.limiter.take(now)
         {
             self.suppressed = self.suppressed.wrapping_add(1);
             return;

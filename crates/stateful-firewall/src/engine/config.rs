@@ -224,7 +224,7 @@ impl FirewallConfig {
     pub(super) fn reassembler(&self) -> ReassemblerConfig {
         ReassemblerConfig {
             when_full: if self.fragments == FragmentMode::Virtual {
-                WhenFull::DropNew
+                WhenFull::Refuse
             } else {
                 self.reassembler.when_full
             },

@@ -6,21 +6,18 @@ use crate::model;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use core::net::IpAddr;
-use flow_state::limits::{KeyedBuckets, KeyedCounts, Rate, SourceKey, TokenBucket};
+use flow_state::limits::{KeyedBuckets, KeyedCounts, SourceKey};
 use flow_table::ConfigError;
+use packet_buffer::rate::{Limiter, Rate};
 use packet_buffer::{Instant, RandomSource};
 
 pub(super) const fn rate(rate: &model::Rate) -> Rate {
-    Rate {
-        events: rate.count,
-        period: rate.per,
-        burst: rate.burst,
-    }
+    Rate::per(rate.per, rate.count, rate.burst)
 }
 
 /// The limits of one rule, and how far they are used up.
 struct RuleLimit {
-    rate: Option<(Rate, TokenBucket)>,
+    rate: Option<Limiter>,
     rate_per_source: Option<KeyedBuckets>,
     sessions: Option<(u32, u32)>,
     sessions_per_source: Option<KeyedCounts>,
@@ -51,7 +48,7 @@ impl RuleLimits {
                 .map(|most| KeyedCounts::new(most, sources, random))
                 .transpose()?;
             let limit = RuleLimit {
-                rate: own.rate.as_ref().map(|own| (rate(own), TokenBucket::new())),
+                rate: own.rate.as_ref().map(|own| Limiter::new(rate(own))),
                 rate_per_source,
                 sessions: own.sessions.map(|most| (most, 0)),
                 sessions_per_source,
@@ -90,7 +87,7 @@ impl RuleLimits {
         } else if limit
             .rate
             .as_mut()
-            .is_some_and(|(rate, bucket)| !bucket.take(now, rate))
+            .is_some_and(|limiter| !limiter.take(now))
         {
             Some(Limit::Rate)
         } else {

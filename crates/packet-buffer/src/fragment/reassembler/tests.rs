@@ -155,7 +155,7 @@ proptest! {
     #[test]
     fn the_books_are_right_and_the_contract_is_kept(
         calls in calls(),
-        when_full in prop_oneof![Just(WhenFull::EvictOldest), Just(WhenFull::DropNew)],
+        when_full in prop_oneof![Just(WhenFull::EvictOldest), Just(WhenFull::Refuse)],
         max_octets in 4_096usize..12_000,
         max_datagrams in 1usize..10,
         max_datagrams_per_source in 1usize..5,
