@@ -23,6 +23,11 @@ pub(crate) fn groups() -> Vec<Group<'static>> {
         .collect()
 }
 
+/// One of sixteen routers.
+fn gateway(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(0xc000_0201 + number % 16)
+}
+
 fn group(count: usize) -> Group<'static> {
     let table = prefixes(count);
     let mut random = Random(3);
@@ -51,7 +56,7 @@ fn group(count: usize) -> Group<'static> {
         ..Config::default()
     };
     let mut engine = Engine::<Ipv4>::new(config, Box::new(Random(1))).unwrap();
-    for prefix in &table {
+    for (number, prefix) in (0..).zip(&table) {
         let route = LocalRoute {
             prefix: *prefix,
             source: Source::Static,
@@ -60,15 +65,15 @@ fn group(count: usize) -> Group<'static> {
             tag: 0,
             next_hop: NextHop {
                 interface: None,
-                address: prefix.network(),
+                address: gateway(number),
             },
         };
         engine.add_route(Instant::from_secs(1), route).unwrap();
     }
     let mut trie = PrefixMap::<Ipv4Net, Ipv4Addr>::new();
-    for prefix in &table {
+    for (number, prefix) in (0..).zip(&table) {
         let net = Ipv4Net::new(prefix.network(), prefix.length()).unwrap();
-        trie.insert(net, prefix.network());
+        trie.insert(net, gateway(number));
     }
     // DIR-24: nothing here is longer than 24 bits.
     let mut sorted = table;
