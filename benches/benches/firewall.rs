@@ -20,10 +20,9 @@ extern crate alloc;
 use core::fmt::Write as _;
 use core::hint::black_box;
 use core::net::Ipv4Addr;
-use core::time::Duration;
-use flow_table::{Config, FlowTable, Ipv4FlowKey, Match, NewFlow};
+use internetwork_benches::bare_table::{BareTable, capacity};
 use internetwork_benches::traffic::{
-    BATCH, PASS, Packets, Random, SERVER, client, data, handshake, key, load, segment,
+    BATCH, PASS, Packets, Random, SERVER, client, data, handshake, load, segment,
 };
 use internetwork_benches::{Group, is_wanted, run};
 use packet_buffer::wire::TcpFlags;
@@ -31,6 +30,8 @@ use packet_buffer::{Instant, PacketBuf};
 use stateful_firewall::{Firewall, FirewallConfig, Path, Verdict, language};
 
 const NOW: Instant = Instant::from_secs(1);
+/// Octets of a session in the bare table.
+const VALUE: usize = 48;
 fn syn(n: usize) -> PacketBuf {
     let [(_, syn), ..] = handshake(n);
     syn
@@ -80,7 +81,7 @@ fn way(firewall: &Firewall, outward: bool) -> Path<'static> {
 
 /// With so many established sessions.
 fn filled(sessions: usize) -> Firewall {
-    let mut firewall = firewall(sessions + sessions / 8 + 64, 3);
+    let mut firewall = firewall(capacity(sessions), 3);
     let (out, back) = (way(&firewall, true), way(&firewall, false));
     for n in 0..sessions {
         for (from_client, mut packet) in handshake(n) {
@@ -90,23 +91,6 @@ fn filled(sessions: usize) -> Firewall {
         }
     }
     firewall
-}
-
-fn table(sessions: usize) -> FlowTable<Ipv4FlowKey, [u8; 48]> {
-    let capacity = sessions + sessions / 8 + 64;
-    let mut table = FlowTable::new(Config::new(capacity), &mut Random(2)).unwrap();
-    for n in 0..sessions {
-        let original = key(data(n).as_slice());
-        let new = NewFlow {
-            original,
-            reply: original.reversed(),
-            deadline: NOW + Duration::from_secs(300),
-            class: 0,
-            value: [0; 48],
-        };
-        table.insert(NOW, new).unwrap();
-    }
-    table
 }
 
 fn one_by_one(sessions: usize) -> Option<Group<'static>> {
@@ -126,17 +110,7 @@ fn one_by_one(sessions: usize) -> Option<Group<'static>> {
             }
         }
     };
-    let bare = {
-        let (mut table, mut packets) = (table(sessions), packets);
-        let mut buffer = PacketBuf::new();
-        move || {
-            for _ in 0..PASS {
-                load(&mut buffer, packets.next());
-                let (_, mut flow) = table.lookup(NOW, &key(buffer.as_slice())).unwrap();
-                flow.set_deadline(NOW + Duration::from_secs(300));
-            }
-        }
-    };
+    let bare = BareTable::<VALUE>::new(NOW, sessions, data).one_by_one(packets);
     let group = Group::new(name, PASS as u32)
         .item("ours", ours)
         .item("bare table", bare);
@@ -173,24 +147,7 @@ fn in_batches(sessions: usize) -> Option<Group<'static>> {
             }
         }
     };
-    let bare = {
-        let (mut table, mut packets) = (table(sessions), packets);
-        let mut buffers = vec![PacketBuf::new(); BATCH];
-        let mut matches: [Option<Match>; BATCH] = [None; BATCH];
-        move || {
-            for _ in 0..PASS / BATCH {
-                let keys: [Ipv4FlowKey; BATCH] = core::array::from_fn(|n| {
-                    load(&mut buffers[n], packets.next());
-                    key(buffers[n].as_slice())
-                });
-                table.lookup_batch(NOW, &keys, &mut matches);
-                for found in &matches {
-                    let mut flow = table.get_mut(found.unwrap().id).unwrap();
-                    flow.set_deadline(NOW + Duration::from_secs(300));
-                }
-            }
-        }
-    };
+    let bare = BareTable::<VALUE>::new(NOW, sessions, data).in_batches(packets);
     let group = Group::new(name, PASS as u32)
         .item("ours", ours)
         .item("bare table", bare);

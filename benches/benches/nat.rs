@@ -23,7 +23,8 @@ use core::cell::Cell;
 use core::hint::black_box;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
-use flow_table::{Config, FlowTable, Ipv4FlowKey, Match, NewFlow};
+use flow_table::{Config, FlowTable, Ipv4FlowKey, NewFlow};
+use internetwork_benches::bare_table::{BareTable, capacity};
 use internetwork_benches::traffic::{BATCH, PACKET, PASS, Packets, Random, key, load};
 use internetwork_benches::{Group, is_wanted, run};
 use nat::{Action, Matching, Nat, NatConfig, Pool, Profile, Rule, Side, Verdict, WhenFull};
@@ -34,6 +35,8 @@ const NEW: &str = "NAPT, a session opens and another expires";
 const EXHAUSTED: &str = "NAPT, every port is taken";
 const OPENS: &str = "ports are free: a session opens, and is removed";
 const NOW: Instant = Instant::from_secs(1);
+/// Octets of a session in the bare table.
+const VALUE: usize = 48;
 
 /// Hosts with 63 sessions each, as the usual benchmarks of translators have them.
 const SESSIONS_A_HOST: usize = 63;
@@ -75,8 +78,11 @@ fn config(profile: Profile, sessions: usize, addresses: u32) -> NatConfig {
 fn filled(profile: Profile, sessions: usize) -> Nat {
     // Each host's sessions share an address; half of each address' ports stay free.
     let addresses = (sessions / 32_000 + 1) as u32;
-    let capacity = sessions + sessions / 8 + 64;
-    let mut nat = Nat::new(config(profile, capacity, addresses), Box::new(Random(1))).unwrap();
+    let mut nat = Nat::new(
+        config(profile, capacity(sessions), addresses),
+        Box::new(Random(1)),
+    )
+    .unwrap();
     let mut buffer = PacketBuf::new();
     for n in 0..sessions {
         load(&mut buffer, &packet(n));
@@ -88,24 +94,6 @@ fn filled(profile: Profile, sessions: usize) -> Nat {
     }
     assert_eq!(nat.session_count(), sessions);
     nat
-}
-
-/// What the table alone needs.
-fn table(sessions: usize) -> FlowTable<Ipv4FlowKey, [u8; 48]> {
-    let capacity = sessions + sessions / 8 + 64;
-    let mut table = FlowTable::new(Config::new(capacity), &mut Random(2)).unwrap();
-    for n in 0..sessions {
-        let original = key(&packet(n));
-        let new = NewFlow {
-            original,
-            reply: original.reversed(),
-            deadline: NOW + Duration::from_secs(300),
-            class: 0,
-            value: [0; 48],
-        };
-        table.insert(NOW, new).unwrap();
-    }
-    table
 }
 
 fn with_pktkit<'a>(group: Group<'a>, sessions: usize, mut packets: Packets) -> Group<'a> {
@@ -147,17 +135,8 @@ fn one_by_one(sessions: usize) -> Option<Group<'static>> {
             }
         }
     };
-    let bare = {
-        let (mut table, mut packets) = (table(sessions), packets.clone_from_start());
-        let mut buffer = PacketBuf::new();
-        move || {
-            for _ in 0..PASS {
-                load(&mut buffer, packets.next());
-                let (_, mut flow) = table.lookup(NOW, &key(buffer.as_slice())).unwrap();
-                flow.set_deadline(NOW + Duration::from_secs(300));
-            }
-        }
-    };
+    let bare =
+        BareTable::<VALUE>::new(NOW, sessions, packet).one_by_one(packets.clone_from_start());
     let group = Group::new(name, PASS as u32)
         .item("ours", one_by_one(Profile::Rfc))
         .item("ours, LinuxCompat", one_by_one(Profile::LinuxCompat))
@@ -185,24 +164,8 @@ fn in_batches(sessions: usize) -> Option<Group<'static>> {
             }
         }
     };
-    let bare = {
-        let (mut table, mut packets) = (table(sessions), packets.clone_from_start());
-        let mut buffers = vec![PacketBuf::new(); BATCH];
-        let mut matches: [Option<Match>; BATCH] = [None; BATCH];
-        move || {
-            for _ in 0..PASS / BATCH {
-                let keys: [Ipv4FlowKey; BATCH] = core::array::from_fn(|n| {
-                    load(&mut buffers[n], packets.next());
-                    key(buffers[n].as_slice())
-                });
-                table.lookup_batch(NOW, &keys, &mut matches);
-                for found in &matches {
-                    let mut flow = table.get_mut(found.unwrap().id).unwrap();
-                    flow.set_deadline(NOW + Duration::from_secs(300));
-                }
-            }
-        }
-    };
+    let bare =
+        BareTable::<VALUE>::new(NOW, sessions, packet).in_batches(packets.clone_from_start());
     let group = Group::new(name, PASS as u32)
         .item("ours", batched)
         .item("bare table", bare);

@@ -17,9 +17,9 @@ extern crate alloc;
 
 use core::hint::black_box;
 use core::net::Ipv4Addr;
-use core::time::Duration;
 use flow_state::Timers;
-use flow_table::{Config, FlowTable, Ipv4FlowKey, Match, NewFlow};
+use flow_table::Ipv4FlowKey;
+use internetwork_benches::bare_table::{BareTable, capacity};
 use internetwork_benches::traffic::{
     BATCH, PASS, Packets, Random, SERVER, client, data, handshake, key, load,
 };
@@ -38,6 +38,8 @@ use stateful_firewall::{Firewall, FirewallConfig, Path, Verdict, language};
 mod one_entry;
 
 const NOW: Instant = Instant::from_secs(1);
+/// Octets of a session in the bare table.
+const VALUE: usize = 56;
 /// Ports of one outside address that sessions get: the gateway of the example has one address.
 const SHARED: usize = 60_000;
 const POLICY: &str = "zone inside level 100\nzone outside level 0\n\
@@ -47,10 +49,6 @@ const POLICY: &str = "zone inside level 100\nzone outside level 0\n\
 
 /// The outside address, with the translator apart and with the example.
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 0);
-
-fn capacity(sessions: usize) -> usize {
-    sessions + sessions / 8 + 64
-}
 
 /// A firewall and a translator behind it.
 struct Apart {
@@ -144,22 +142,6 @@ fn together(sessions: usize) -> OneEntry {
     gateway
 }
 
-fn table(sessions: usize) -> FlowTable<Ipv4FlowKey, [u8; 56]> {
-    let mut table = FlowTable::new(Config::new(capacity(sessions)), &mut Random(2)).unwrap();
-    for n in 0..sessions {
-        let original = key(data(n).as_slice());
-        let new = NewFlow {
-            original,
-            reply: original.reversed(),
-            deadline: NOW + Duration::from_secs(300),
-            class: 0,
-            value: [0; 56],
-        };
-        table.insert(NOW, new).unwrap();
-    }
-    table
-}
-
 fn one_by_one(sessions: usize) -> Option<Group<'static>> {
     let name = format!("NAPT and firewall, {sessions} TCP sessions, packets one by one");
     if !is_wanted(&name) {
@@ -188,17 +170,7 @@ fn one_by_one(sessions: usize) -> Option<Group<'static>> {
             }
         }
     };
-    let bare = {
-        let (mut table, mut packets) = (table(sessions), packets);
-        let mut buffer = PacketBuf::new();
-        move || {
-            for _ in 0..PASS {
-                load(&mut buffer, packets.next());
-                let (_, mut flow) = table.lookup(NOW, &key(buffer.as_slice())).unwrap();
-                flow.set_deadline(NOW + Duration::from_secs(300));
-            }
-        }
-    };
+    let bare = BareTable::<VALUE>::new(NOW, sessions, data).one_by_one(packets);
     Some(
         Group::new(name, PASS as u32)
             .item("one entry", ours)
@@ -247,24 +219,7 @@ fn in_batches(sessions: usize) -> Option<Group<'static>> {
             }
         }
     };
-    let bare = {
-        let (mut table, mut packets) = (table(sessions), packets);
-        let mut buffers = vec![PacketBuf::new(); BATCH];
-        let mut matches: [Option<Match>; BATCH] = [None; BATCH];
-        move || {
-            for _ in 0..PASS / BATCH {
-                let keys: [Ipv4FlowKey; BATCH] = core::array::from_fn(|n| {
-                    load(&mut buffers[n], packets.next());
-                    key(buffers[n].as_slice())
-                });
-                table.lookup_batch(NOW, &keys, &mut matches);
-                for found in &matches {
-                    let mut flow = table.get_mut(found.unwrap().id).unwrap();
-                    flow.set_deadline(NOW + Duration::from_secs(300));
-                }
-            }
-        }
-    };
+    let bare = BareTable::<VALUE>::new(NOW, sessions, data).in_batches(packets);
     Some(
         Group::new(name, PASS as u32)
             .item("one entry", ours)

@@ -23,6 +23,7 @@
 
 extern crate alloc;
 
+pub mod bare_table;
 mod report;
 pub mod traffic;
 

@@ -8,7 +8,7 @@
 //! | the machine contract, in simulations and fuzzers | [`contract`] |
 //! | looking at a simulation with Wireshark | [`Tap`], [`pcapng`] |
 //! | real packets with a dissector's reading | [`captures`] |
-//! | parsers that must not panic | [`sweep()`] |
+//! | parsers that must not panic | [`sweep()`], [`replay_seeds`] |
 //! | what is allocated | [`CountingAllocator`] |
 //!
 //! # Two nodes on a lossy link
@@ -104,6 +104,7 @@ mod arch;
 pub mod captures;
 pub mod contract;
 mod host;
+mod inputs;
 mod net;
 mod node;
 pub mod pcapng;
@@ -115,6 +116,7 @@ mod tap;
 pub use arch::CountingAllocator;
 pub use contract::{Contract, ContractChecker, assert_deterministic};
 pub use host::{Heard, Host};
+pub use inputs::{named_packets, replay_seeds};
 pub use net::{
     BurstLoss, ByteStream, End, LinkConfig, LinkCounters, LinkId, Network, NodeCounters, NodeId,
     NotReached,
