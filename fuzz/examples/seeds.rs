@@ -6,8 +6,10 @@
 #[path = "../../crates/packet-buffer/tests/vectors/mod.rs"]
 mod vectors;
 
-use std::path::Path;
-use std::{fs, io};
+mod support;
+
+use std::io;
+use support::{octets, write};
 
 fn main() -> io::Result<()> {
     for (name, octets) in vectors::all() {
@@ -72,23 +74,12 @@ fn reassemblies() -> [(&'static str, Vec<u8>); 4] {
 
 /// `length` octets of a linear congruential generator.
 fn numbers(seed: u32, length: u32) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9);
-    let next = |_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    octets(seed, length, |state| {
         let octet = (state >> 24) as u8;
         match seed % 3 {
             0 => octet,
             1 => octet % 16,
             _ => octet | 0xe0,
         }
-    };
-    (0..length).map(next).collect()
-}
-
-fn write(target: &str, name: &str, octets: &[u8]) -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("corpus")
-        .join(target);
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join(name), octets)
+    })
 }

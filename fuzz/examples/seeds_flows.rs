@@ -3,14 +3,16 @@
 //!
 //! Run it in this folder with `cargo run --example seeds_flows`.
 
+mod support;
+
 use core::net::{Ipv4Addr, Ipv6Addr};
 use packet_buffer::PacketBuf;
 use packet_buffer::wire::{
     Icmpv4Repr, IpProtocol, Ipv4Repr, Ipv6Repr, PseudoHeader, TcpFlags, TcpRepr, UdpRepr,
     icmpv4_code,
 };
-use std::path::Path;
-use std::{fs, io};
+use std::io;
+use support::{octets, write};
 
 const INSIDE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 10);
 const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
@@ -201,23 +203,12 @@ fn main() -> io::Result<()> {
 
 /// Octets of a linear congruential generator, small ones among them.
 fn numbers(seed: u32) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9);
-    let next = |_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    octets(seed, 64 + seed * 24, |state| {
         let octet = (state >> 24) as u8;
         if seed.is_multiple_of(2) {
             octet
         } else {
             octet % 8
         }
-    };
-    (0..64 + seed * 24).map(next).collect()
-}
-
-fn write(target: &str, name: &str, octets: &[u8]) -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("corpus")
-        .join(target);
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join(name), octets)
+    })
 }

@@ -7,8 +7,10 @@
 #[path = "../../crates/icmp-nd/tests/vectors/mod.rs"]
 mod vectors;
 
-use std::path::Path;
-use std::{fs, io};
+mod support;
+
+use std::io;
+use support::write;
 
 fn main() -> io::Result<()> {
     for (name, octets) in vectors::all() {
@@ -27,12 +29,4 @@ fn main() -> io::Result<()> {
         write("icmp_nd_structured", file, &octets)?;
     }
     Ok(())
-}
-
-fn write(target: &str, name: &str, octets: &[u8]) -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("corpus")
-        .join(target);
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join(name), octets)
 }

@@ -3,8 +3,10 @@
 //!
 //! Run it in this folder with `cargo run --example seeds_ppp`.
 
-use std::path::Path;
-use std::{fs, io};
+mod support;
+
+use std::io;
+use support::{octets, write};
 
 /// Packets of each kind, in the order of their names.
 const PACKETS: [(&str, &[u8]); 16] = [
@@ -85,9 +87,7 @@ fn main() -> io::Result<()> {
 
 /// Octets of a linear congruential generator; small ones, and those that frames escape, among them.
 fn numbers(seed: u32) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9);
-    let next = |_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    octets(seed, 80 + seed * 40, |state| {
         let [octet, other, ..] = state.to_be_bytes();
         match (seed % 3, other % 4) {
             (0, _) => octet,
@@ -95,14 +95,5 @@ fn numbers(seed: u32) -> Vec<u8> {
             (_, 0) => 0x7d + octet % 2,
             _ => octet,
         }
-    };
-    (0..80 + seed * 40).map(next).collect()
-}
-
-fn write(target: &str, name: &str, octets: &[u8]) -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("corpus")
-        .join(target);
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join(name), octets)
+    })
 }

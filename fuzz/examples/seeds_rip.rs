@@ -7,13 +7,15 @@
 #[allow(dead_code, reason = "a part of it")]
 mod exercise;
 
+mod support;
+
 use packet_buffer::{Instant, PacketBuf};
 use rip::wire::{
     Command, RipEntryRepr, RipMessageRepr, RipWriter, RipngEntryRepr, RipngMessageRepr,
     RipngWriter, UpdateHeader,
 };
-use std::path::Path;
-use std::{fs, io};
+use std::io;
+use support::{octets, write};
 
 fn main() -> io::Result<()> {
     let prefix = "198.51.100.0/24".parse().expect("a prefix");
@@ -89,23 +91,12 @@ fn main() -> io::Result<()> {
 
 /// Octets of a linear congruential generator, small ones among them.
 fn numbers(seed: u32) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9);
-    let next = |_| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    octets(seed, 64 + seed * 24, |state| {
         let octet = (state >> 24) as u8;
         if seed.is_multiple_of(2) {
             octet
         } else {
             octet % 8
         }
-    };
-    (0..64 + seed * 24).map(next).collect()
-}
-
-fn write(target: &str, name: &str, octets: &[u8]) -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("corpus")
-        .join(target);
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join(name), octets)
+    })
 }
