@@ -14,6 +14,7 @@ use ppp_lcp_ncp::auth::{
     EapType, PapPacket, Secret, Supplicant, SupplicantConfig, chap_md5,
 };
 use ppp_lcp_ncp::lcp::AuthMethod;
+use ppp_lcp_ncp::wire::PppProtocol;
 use testkit::SeededRandom;
 
 const METHODS: [AuthMethod; 4] = [
@@ -67,7 +68,8 @@ impl Pair {
         let mut packet = PacketBuf::new();
         loop {
             let mut moved = false;
-            while self.authenticator.poll_transmit(&mut packet) {
+            while let Some(protocol) = self.authenticator.poll_transmit(&mut packet) {
+                assert_eq!(protocol, self.authenticator.method().protocol());
                 moved = true;
                 self.sent += 1;
                 if !(self.loses)(self.sent) {
@@ -77,7 +79,8 @@ impl Pair {
                         .handle_packet(self.now, packet.as_slice(), own);
                 }
             }
-            while self.supplicant.poll_transmit(&mut packet) {
+            while let Some(protocol) = self.supplicant.poll_transmit(&mut packet) {
+                assert_eq!(protocol, self.supplicant.method().protocol());
                 moved = true;
                 self.sent += 1;
                 if !(self.loses)(self.sent) {
@@ -281,7 +284,7 @@ mod both_sides {
         pair.authenticator.start(pair.now);
         pair.supplicant.start(pair.now);
         let mut packet = PacketBuf::new();
-        assert!(pair.authenticator.poll_transmit(&mut packet));
+        assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
         let challenge = packet.as_slice().to_vec();
         pair.supplicant
             .handle_packet(pair.now, &challenge, None)
@@ -405,7 +408,7 @@ mod both_sides {
         let mut pair = Pair::new(AuthMethod::ChapMd5, Some("kiwi"), Some("kiwi"));
         pair.authenticator.start(pair.now);
         let mut packet = PacketBuf::new();
-        assert!(pair.authenticator.poll_transmit(&mut packet));
+        assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
         let Ok(ChapPacket::Challenge {
             identifier, value, ..
         }) = ChapPacket::parse(packet.as_slice())
@@ -426,7 +429,7 @@ mod both_sides {
             pair.authenticator
                 .handle_packet(pair.now, &response)
                 .unwrap();
-            assert!(pair.authenticator.poll_transmit(&mut packet));
+            assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
             assert!(matches!(
                 ChapPacket::parse(packet.as_slice()),
                 Ok(ChapPacket::Success { .. })
@@ -472,9 +475,9 @@ mod packets {
         (authenticator, first)
     }
 
-    fn next(mut poll: impl FnMut(&mut PacketBuf) -> bool) -> Option<Vec<u8>> {
+    fn next(mut poll: impl FnMut(&mut PacketBuf) -> Option<PppProtocol>) -> Option<Vec<u8>> {
         let mut packet = PacketBuf::new();
-        poll(&mut packet).then(|| packet.as_slice().to_vec())
+        poll(&mut packet).map(|_| packet.as_slice().to_vec())
     }
 
     // RFC 1994 §2.3 MUST (unique): no challenge comes twice.
@@ -745,7 +748,7 @@ mod attacks {
             supplicant.poll_event(),
             Some(AuthEvent::Failed(AuthFailure::Reflection))
         );
-        assert!(!supplicant.poll_transmit(&mut PacketBuf::new()));
+        assert!(supplicant.poll_transmit(&mut PacketBuf::new()).is_none());
     }
 
     #[test]
@@ -807,7 +810,7 @@ mod attacks {
         let mut pair = Pair::new(AuthMethod::ChapMd5, Some("kiwi"), Some("kiwi"));
         pair.authenticator.start(pair.now);
         let mut packet = PacketBuf::new();
-        assert!(pair.authenticator.poll_transmit(&mut packet));
+        assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
         let identifier = packet.as_slice()[1];
         let response = ChapPacket::Response {
             identifier,
@@ -866,7 +869,7 @@ mod attacks {
             .handle_packet(pair.now, &request.to_octets(), None)
             .unwrap();
         let mut packet = PacketBuf::new();
-        assert!(pair.supplicant.poll_transmit(&mut packet));
+        assert!(pair.supplicant.poll_transmit(&mut packet).is_some());
         let nak = EapPacket::Response {
             identifier: 3,
             kind: EapType::NAK,
@@ -875,7 +878,7 @@ mod attacks {
         assert_eq!(EapPacket::parse(packet.as_slice()), Ok(nak));
         // And the authenticator that gets one ends.
         pair.authenticator.start(pair.now);
-        assert!(pair.authenticator.poll_transmit(&mut packet));
+        assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
         let identity = EapPacket::Response {
             identifier: packet.as_slice()[1],
             kind: EapType::IDENTITY,
@@ -884,7 +887,7 @@ mod attacks {
         pair.authenticator
             .handle_packet(pair.now, &identity.to_octets())
             .unwrap();
-        assert!(pair.authenticator.poll_transmit(&mut packet));
+        assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
         let nak = EapPacket::Response {
             identifier: packet.as_slice()[1],
             kind: EapType::NAK,

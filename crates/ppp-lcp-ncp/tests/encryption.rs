@@ -220,7 +220,8 @@ mod negotiation {
     fn sent(ecp: &mut Ecp) -> Vec<Vec<u8>> {
         let mut packet = PacketBuf::new();
         let mut all = Vec::new();
-        while ecp.poll_transmit(&mut packet) {
+        while let Some(protocol) = ecp.poll_transmit(&mut packet) {
+            assert_eq!(protocol, PppProtocol::ECP);
             all.push(packet.as_slice().to_vec());
         }
         all

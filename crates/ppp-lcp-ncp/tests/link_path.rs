@@ -565,8 +565,9 @@ mod rfc1989 {
 
     fn report(monitor: &mut LqrMonitor) -> Option<LqrRepr> {
         let mut out = PacketBuf::new();
-        let is = monitor.poll_transmit(&mut out, 0x1111, 7);
-        is.then(|| LqrPacket::parse(out.as_slice()).unwrap().to_repr())
+        let protocol = monitor.poll_transmit(&mut out, 0x1111, 7)?;
+        assert_eq!(protocol, PppProtocol::LQR);
+        Some(LqrPacket::parse(out.as_slice()).unwrap().to_repr())
     }
 
     fn octets(report: &LqrRepr) -> Vec<u8> {

@@ -40,7 +40,8 @@ fn ipv6cp(config: Ipv6cpConfig, seed: u64) -> Ipv6cp {
 fn sent<N: Negotiation>(ncp: &mut Ncp<N>) -> Vec<Vec<u8>> {
     let mut packet = PacketBuf::new();
     let mut all = Vec::new();
-    while ncp.poll_transmit(&mut packet) {
+    while let Some(protocol) = ncp.poll_transmit(&mut packet) {
+        assert_eq!(protocol, N::PROTOCOL);
         all.push(packet.as_slice().to_vec());
     }
     all

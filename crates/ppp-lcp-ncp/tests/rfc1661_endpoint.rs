@@ -125,7 +125,7 @@ impl End {
     fn all_sent(&mut self) -> Vec<Vec<u8>> {
         let mut packet = PacketBuf::new();
         let mut all = Vec::new();
-        while self.endpoint.poll_transmit(&mut packet) {
+        while self.endpoint.poll_transmit(&mut packet).is_some() {
             all.push(packet.as_slice().to_vec());
         }
         all

@@ -29,7 +29,8 @@ fn lcp(config: LcpConfig, seed: u64) -> Lcp {
 fn sent(lcp: &mut Lcp) -> Vec<Vec<u8>> {
     let mut packet = PacketBuf::new();
     let mut all = Vec::new();
-    while lcp.poll_transmit(&mut packet) {
+    while let Some(protocol) = lcp.poll_transmit(&mut packet) {
+        assert_eq!(protocol, PppProtocol::LCP);
         all.push(packet.as_slice().to_vec());
     }
     all

@@ -114,7 +114,7 @@ pub struct LcpStats {
 /// let mut packet = PacketBuf::new();
 /// while !ends.iter().all(Lcp::is_open) {
 ///     let [a, b] = &mut ends;
-///     if a.poll_transmit(&mut packet) {
+///     if a.poll_transmit(&mut packet).is_some() {
 ///         b.handle_packet(now, packet.as_slice())?;
 ///     }
 ///     ends.swap(0, 1);
@@ -342,9 +342,9 @@ impl Lcp {
         self.settle(now);
     }
 
-    /// Writes the next LCP packet, the information field of a PPP packet, in place of what `out`
-    /// holds; false when there is none.
-    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool {
+    /// Writes the next packet in place of what `out` holds, and says which protocol's information
+    /// it is: [`PppProtocol::LCP`]. `None` when there is none.
+    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
         self.endpoint.poll_transmit(out)
     }
 

@@ -19,7 +19,7 @@ pub(super) trait Control {
     fn protocol_rejected(&mut self, now: Instant);
     fn handle_packet(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard>;
     fn handle_timeout(&mut self, now: Instant);
-    fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool;
+    fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol>;
     fn poll_timeout(&self) -> Option<Instant>;
     fn poll_event(&mut self) -> Option<LayerEvent>;
 }
@@ -50,7 +50,7 @@ macro_rules! control {
                 self.handle_timeout(now);
             }
 
-            fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool {
+            fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
                 self.poll_transmit(out)
             }
 
@@ -158,13 +158,10 @@ impl<A: Control, B: Control> Pair<A, B> {
 
     /// Writes the next packet in place of what `out` holds, and says what it is.
     pub(super) fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
-        if let Some(first) = &mut self.first
-            && first.poll_transmit(out)
-        {
-            return Some(A::PROTOCOL);
-        }
-        let second = self.second.as_deref_mut()?;
-        second.poll_transmit(out).then_some(B::PROTOCOL)
+        let first = self.first.as_deref_mut();
+        first
+            .and_then(|first| first.poll_transmit(out))
+            .or_else(|| self.second.as_deref_mut()?.poll_transmit(out))
     }
 
     /// What one of them tells.

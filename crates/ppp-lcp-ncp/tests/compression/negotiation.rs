@@ -28,7 +28,8 @@ fn started(config: CcpConfig, keys: Option<MsChapV2Keys>, seed: u64) -> Ccp {
 fn sent(ccp: &mut Ccp) -> Vec<Vec<u8>> {
     let mut packet = PacketBuf::new();
     let mut all = Vec::new();
-    while ccp.poll_transmit(&mut packet) {
+    while let Some(protocol) = ccp.poll_transmit(&mut packet) {
+        assert_eq!(protocol, PppProtocol::CCP);
         all.push(packet.as_slice().to_vec());
     }
     all

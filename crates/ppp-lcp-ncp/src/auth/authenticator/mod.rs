@@ -5,6 +5,7 @@ use super::mschap::MsChapV2Response;
 use super::secret::Secret;
 use super::wire::{ChapPacket, EapPacket, EapType, value_and_name};
 use crate::lcp::AuthMethod;
+use crate::wire::PppProtocol;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -253,15 +254,13 @@ impl Authenticator {
         }
     }
 
-    /// Writes the next packet, the information field of a PPP packet of the method's protocol, in
-    /// place of what `out` holds; false when there is none.
-    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool {
-        let Some(packet) = self.outbox.pop_front() else {
-            return false;
-        };
+    /// Writes the next packet in place of what `out` holds, and says which protocol's information
+    /// it is: that of the [`method`](Self::method). `None` when there is none.
+    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
+        let packet = self.outbox.pop_front()?;
         out.reset(PacketBuf::DEFAULT_HEADROOM);
         out.append_slice(&packet);
-        true
+        Some(self.method.protocol())
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.
