@@ -76,7 +76,7 @@ impl Pair {
                     let own = None;
                     let _ = self
                         .supplicant
-                        .handle_packet(self.now, packet.as_slice(), own);
+                        .handle_input(self.now, packet.as_slice(), own);
                 }
             }
             while let Some(protocol) = self.supplicant.poll_transmit(&mut packet) {
@@ -84,9 +84,7 @@ impl Pair {
                 moved = true;
                 self.sent += 1;
                 if !(self.loses)(self.sent) {
-                    let _ = self
-                        .authenticator
-                        .handle_packet(self.now, packet.as_slice());
+                    let _ = self.authenticator.handle_input(self.now, packet.as_slice());
                 }
             }
             while let Some(event) = self.authenticator.poll_event() {
@@ -287,7 +285,7 @@ mod both_sides {
         assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
         let challenge = packet.as_slice().to_vec();
         pair.supplicant
-            .handle_packet(pair.now, &challenge, None)
+            .handle_input(pair.now, &challenge, None)
             .unwrap();
         assert!(matches!(
             pair.supplicant.poll_event(),
@@ -309,7 +307,7 @@ mod both_sides {
             };
             impostor
                 .supplicant
-                .handle_packet(pair.now, &success.to_octets(), None)
+                .handle_input(pair.now, &success.to_octets(), None)
                 .unwrap();
             assert_eq!(
                 impostor.supplicant.poll_event(),
@@ -319,7 +317,7 @@ mod both_sides {
             pair = Pair::new(AuthMethod::MsChapV2, Some("kiwi"), Some("kiwi"));
             pair.supplicant.start(pair.now);
             pair.supplicant
-                .handle_packet(pair.now, &challenge, None)
+                .handle_input(pair.now, &challenge, None)
                 .unwrap();
             pair.supplicant.poll_event();
             pair.supplicant
@@ -422,12 +420,12 @@ mod both_sides {
         }
         .to_octets();
         pair.authenticator
-            .handle_packet(pair.now, &response)
+            .handle_input(pair.now, &response)
             .unwrap();
         pair.settle();
         for _ in 0..3 {
             pair.authenticator
-                .handle_packet(pair.now, &response)
+                .handle_input(pair.now, &response)
                 .unwrap();
             assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
             assert!(matches!(
@@ -512,7 +510,7 @@ mod packets {
                 name: b"alice",
             };
             authenticator
-                .handle_packet(now, &response.to_octets())
+                .handle_input(now, &response.to_octets())
                 .unwrap();
             authenticator.provide_secret(now, Some(&secret));
             assert!(authenticator.is_authenticated());
@@ -558,12 +556,12 @@ mod packets {
             let mut supplicant = Supplicant::new(AuthMethod::MsChapV2, config, random);
             supplicant.start(Instant::ZERO);
             supplicant
-                .handle_packet(Instant::ZERO, &challenge, None)
+                .handle_input(Instant::ZERO, &challenge, None)
                 .unwrap();
             supplicant.provide_secret(Instant::ZERO, Some(&Secret::from("kiwi")));
             let response = next(|out| supplicant.poll_transmit(out)).unwrap();
             authenticator
-                .handle_packet(Instant::ZERO, &response)
+                .handle_input(Instant::ZERO, &response)
                 .unwrap();
             authenticator.provide_secret(Instant::ZERO, Some(&Secret::from(theirs)));
             let verdict = next(|out| authenticator.poll_transmit(out)).unwrap();
@@ -614,7 +612,7 @@ mod packets {
             }
             .to_octets();
             supplicant
-                .handle_packet(Instant::ZERO, &request, None)
+                .handle_input(Instant::ZERO, &request, None)
                 .unwrap();
             let first = next(|out| supplicant.poll_transmit(out)).unwrap();
             let Ok(EapPacket::Response {
@@ -626,7 +624,7 @@ mod packets {
             assert_eq!(copied, identifier);
             for _ in 0..3 {
                 supplicant
-                    .handle_packet(Instant::ZERO, &request, None)
+                    .handle_input(Instant::ZERO, &request, None)
                     .unwrap();
                 assert_eq!(
                     next(|out| supplicant.poll_transmit(out)),
@@ -648,7 +646,7 @@ mod packets {
             data,
         }
         .to_octets();
-        let result = authenticator.handle_packet(Instant::ZERO, &response);
+        let result = authenticator.handle_input(Instant::ZERO, &response);
         let expected = request[1];
         assert_eq!(
             result,
@@ -672,13 +670,13 @@ mod packets {
                     data: b"\x04abcdbob",
                 };
                 supplicant
-                    .handle_packet(Instant::ZERO, &challenge.to_octets(), None)
+                    .handle_input(Instant::ZERO, &challenge.to_octets(), None)
                     .unwrap();
                 supplicant.provide_secret(Instant::ZERO, Some(&Secret::from("secret")));
                 next(|out| supplicant.poll_transmit(out)).unwrap();
                 let identifier = 255_u8.wrapping_add(offset);
                 let verdict = [code, identifier, 0, 4];
-                let result = supplicant.handle_packet(Instant::ZERO, &verdict, None);
+                let result = supplicant.handle_input(Instant::ZERO, &verdict, None);
                 assert_eq!(result.is_ok(), is_taken, "{offset} {code}");
                 assert_eq!(supplicant.is_accepted(), is_taken && code == 3);
             }
@@ -742,7 +740,7 @@ mod attacks {
         };
         let mut supplicant = chap_supplicant();
         supplicant
-            .handle_packet(Instant::ZERO, &reflected.to_octets(), Some(&own))
+            .handle_input(Instant::ZERO, &reflected.to_octets(), Some(&own))
             .unwrap();
         assert_eq!(
             supplicant.poll_event(),
@@ -760,7 +758,7 @@ mod attacks {
         };
         let mut supplicant = chap_supplicant();
         supplicant
-            .handle_packet(Instant::ZERO, &challenge.to_octets(), None)
+            .handle_input(Instant::ZERO, &challenge.to_octets(), None)
             .unwrap();
         assert_eq!(
             supplicant.poll_event(),
@@ -786,7 +784,7 @@ mod attacks {
                 }
                 .to_octets(),
             };
-            let result = pair.supplicant.handle_packet(pair.now, &success, None);
+            let result = pair.supplicant.handle_input(pair.now, &success, None);
             assert!(
                 matches!(result, Err(AuthDiscard::Unexpected(_))),
                 "{method}: {result:?}"
@@ -819,7 +817,7 @@ mod attacks {
         };
         let result = pair
             .authenticator
-            .handle_packet(pair.now, &response.to_octets());
+            .handle_input(pair.now, &response.to_octets());
         assert_eq!(result, Err(AuthDiscard::LongName(1400)));
         let challenge = EapPacket::Request {
             identifier: 9,
@@ -830,7 +828,7 @@ mod attacks {
         pair.supplicant.start(pair.now);
         let result = pair
             .supplicant
-            .handle_packet(pair.now, &challenge.to_octets(), None);
+            .handle_input(pair.now, &challenge.to_octets(), None);
         assert_eq!(result, Err(AuthDiscard::LongName(1400)));
         assert_eq!(pair.supplicant.stats().bad_lengths, 1);
     }
@@ -847,7 +845,7 @@ mod attacks {
             };
             let result = pair
                 .authenticator
-                .handle_packet(pair.now, &request.to_octets());
+                .handle_input(pair.now, &request.to_octets());
             assert_eq!(result.is_ok(), attempt < 3);
             pair.settle();
         }
@@ -866,7 +864,7 @@ mod attacks {
             data: &[0; 20],
         };
         pair.supplicant
-            .handle_packet(pair.now, &request.to_octets(), None)
+            .handle_input(pair.now, &request.to_octets(), None)
             .unwrap();
         let mut packet = PacketBuf::new();
         assert!(pair.supplicant.poll_transmit(&mut packet).is_some());
@@ -885,7 +883,7 @@ mod attacks {
             data: b"alice",
         };
         pair.authenticator
-            .handle_packet(pair.now, &identity.to_octets())
+            .handle_input(pair.now, &identity.to_octets())
             .unwrap();
         assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
         let nak = EapPacket::Response {
@@ -894,7 +892,7 @@ mod attacks {
             data: &[0],
         };
         pair.authenticator
-            .handle_packet(pair.now, &nak.to_octets())
+            .handle_input(pair.now, &nak.to_octets())
             .unwrap();
         assert_eq!(
             pair.authenticator.poll_event(),
@@ -938,8 +936,8 @@ mod attacks {
                     let mut pair = Pair::new(method, Some("melon"), Some("kiwi"));
                     pair.authenticator.start(pair.now);
                     pair.supplicant.start(pair.now);
-                    let _ = pair.authenticator.handle_packet(pair.now, octets);
-                    let _ = pair.supplicant.handle_packet(pair.now, octets, None);
+                    let _ = pair.authenticator.handle_input(pair.now, octets);
+                    let _ = pair.supplicant.handle_input(pair.now, octets, None);
                     assert!(!pair.authenticator.is_authenticated());
                     assert!(!pair.supplicant.is_accepted());
                 }

@@ -234,10 +234,10 @@ mod negotiation {
                 return;
             }
             for octets in from_a {
-                let _ = b.handle_packet(NOW, &octets);
+                let _ = b.handle_input(NOW, &octets);
             }
             for octets in from_b {
-                let _ = a.handle_packet(NOW, &octets);
+                let _ = a.handle_input(NOW, &octets);
             }
         }
         panic!("no end of it");
@@ -247,7 +247,7 @@ mod negotiation {
         sent(ecp);
         let length = u16::try_from(4 + options.len()).unwrap().to_be_bytes();
         let packet = [&[1, 200], &length[..], options].concat();
-        ecp.handle_packet(NOW, &packet).unwrap();
+        ecp.handle_input(NOW, &packet).unwrap();
         let all = sent(ecp);
         assert_eq!(all.len(), 1);
         (Code(all[0][0]), all[0][4..].to_vec())
@@ -357,13 +357,13 @@ mod negotiation {
         let discard = EcpDiscard::InClear(PppProtocol::IPCP);
         assert_eq!(a.pass(PppProtocol::IPCP), Err(discard));
         for _ in 0..1000 {
-            a.handle_packet(NOW, &[14, 9, 0, 4]).unwrap();
+            a.handle_input(NOW, &[14, 9, 0, 4]).unwrap();
         }
         let answers = sent(&mut a);
         assert!(answers.len() <= 16 && answers.iter().all(|it| *it == [15, 9, 0, 4]));
         assert_eq!(a.stats().resets_received, 1000);
         let stale = Discard::StaleAnswer { identifier: 9 };
-        assert_eq!(a.handle_packet(NOW, &[15, 9, 0, 4]), Err(stale));
+        assert_eq!(a.handle_input(NOW, &[15, 9, 0, 4]), Err(stale));
         // The chain goes on all the same.
         let mut packet = PacketBuf::from(&b"E"[..]);
         let mut out = PacketBuf::new();

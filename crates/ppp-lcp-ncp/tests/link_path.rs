@@ -623,7 +623,7 @@ mod rfc1989 {
         );
         b.count_received(100);
         b.count_received(55);
-        b.handle_packet(Instant::ZERO, &octets(&first), 0).unwrap();
+        b.handle_input(Instant::ZERO, &octets(&first), 0).unwrap();
         b.count_error();
         b.count_discard();
         b.count_received(1_000);
@@ -649,15 +649,15 @@ mod rfc1989 {
         let mut a = monitor(Some(10), None);
         let own = report(&mut a).unwrap();
         assert_eq!(
-            a.handle_packet(Instant::ZERO, &octets(&own), 0x1111),
+            a.handle_input(Instant::ZERO, &octets(&own), 0x1111),
             Err(LqrDiscard::Own)
         );
         assert_eq!(
             (a.stats().own, a.stats().received, a.measurement()),
             (1, 0, None)
         );
-        assert!(a.handle_packet(Instant::ZERO, &octets(&own), 0).is_ok());
-        assert!(a.handle_packet(Instant::ZERO, &[0; 47], 0).is_err());
+        assert!(a.handle_input(Instant::ZERO, &octets(&own), 0).is_ok());
+        assert!(a.handle_input(Instant::ZERO, &[0; 47], 0).is_err());
         assert_eq!(a.stats().malformed, 1);
     }
 
@@ -691,7 +691,7 @@ mod rfc1989 {
                 b.handle_timeout(Instant::from_secs(10 * at));
                 report(&mut b).unwrap()
             });
-            a.handle_packet(Instant::from_secs(10 * at), &octets(&question), 0)
+            a.handle_input(Instant::from_secs(10 * at), &octets(&question), 0)
                 .unwrap();
             assert!(report(&mut a).is_some() && report(&mut a).is_none());
         }
@@ -708,13 +708,13 @@ mod rfc1989 {
             peer_out_lqrs: 1,
             ..LqrRepr::default()
         };
-        a.handle_packet(Instant::ZERO, &octets(&peers), 0).unwrap();
+        a.handle_input(Instant::ZERO, &octets(&peers), 0).unwrap();
         assert!(report(&mut a).is_none());
         peers.peer_out_lqrs = 2;
-        a.handle_packet(Instant::ZERO, &octets(&peers), 0).unwrap();
+        a.handle_input(Instant::ZERO, &octets(&peers), 0).unwrap();
         assert!(report(&mut a).is_some());
         (peers.peer_out_lqrs, peers.peer_in_lqrs) = (3, 2);
-        a.handle_packet(Instant::ZERO, &octets(&peers), 0).unwrap();
+        a.handle_input(Instant::ZERO, &octets(&peers), 0).unwrap();
         assert!(report(&mut a).is_none());
     }
 
@@ -731,13 +731,13 @@ mod rfc1989 {
             peer_out_octets: 100 * out,
             ..LqrRepr::default()
         };
-        a.handle_packet(Instant::ZERO, &octets(&peers(1, 0, 0, 0)), 0)
+        a.handle_input(Instant::ZERO, &octets(&peers(1, 0, 0, 0)), 0)
             .unwrap();
         assert_eq!(a.measurement(), None);
         for _ in 0..15 {
             a.count_received(100);
         }
-        a.handle_packet(Instant::ZERO, &octets(&peers(2, 20, 30, 27)), 0)
+        a.handle_input(Instant::ZERO, &octets(&peers(2, 20, 30, 27)), 0)
             .unwrap();
         let measured = a.measurement().unwrap();
         let outbound = measured.outbound.unwrap();
@@ -751,7 +751,7 @@ mod rfc1989 {
         for _ in 0..9 {
             a.count_received(100);
         }
-        a.handle_packet(Instant::ZERO, &octets(&peers(2, 24, 30, 27)), 0)
+        a.handle_input(Instant::ZERO, &octets(&peers(2, 24, 30, 27)), 0)
             .unwrap();
         let measured = a.measurement().unwrap();
         assert_eq!((measured.outbound, measured.inbound.lost), (None, 0));
@@ -770,7 +770,7 @@ mod rfc1989 {
                 peer_out_packets: out,
                 ..LqrRepr::default()
             };
-            a.handle_packet(Instant::ZERO, &octets(&report), 0).unwrap();
+            a.handle_input(Instant::ZERO, &octets(&report), 0).unwrap();
             a.poll_event()
         };
         assert_eq!(hear(&mut a, 0), None);

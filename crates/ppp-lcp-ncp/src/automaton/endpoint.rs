@@ -20,7 +20,7 @@ const MAX_EVENTS: usize = 16;
 /// One end of a control protocol: the automaton with its timer, its counters and its packets.
 ///
 /// The packets that [`poll_transmit`](Self::poll_transmit) writes, and those that
-/// [`handle_packet`](Self::handle_packet) takes, are the information field of PPP packets of
+/// [`handle_input`](Self::handle_input) takes, are the information field of PPP packets of
 /// [`Negotiation::PROTOCOL`].
 ///
 /// A second answer to one request is discarded, so that a duplicated Configure-Ack does not
@@ -173,7 +173,7 @@ impl<N: Negotiation> Endpoint<N> {
     /// # Errors
     ///
     /// It was ignored; nothing but the counters has changed.
-    pub fn handle_packet<'a>(
+    pub fn handle_input<'a>(
         &mut self,
         now: Instant,
         information: &'a [u8],

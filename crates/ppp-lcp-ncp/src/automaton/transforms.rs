@@ -144,11 +144,11 @@ impl<T: Transforms> TransformProtocol<T> {
     /// # Errors
     ///
     /// It was ignored; nothing but the counters has changed.
-    pub fn handle_packet(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
+    pub fn handle_input(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
         let acknowledged = T::acknowledged(self.negotiation());
         let received = self
             .endpoint
-            .handle_packet(now, information, &mut *self.random)?;
+            .handle_input(now, information, &mut *self.random)?;
         if let Received::Own(packet) = received {
             return self.transforms.on_own(&mut self.endpoint, &packet);
         }

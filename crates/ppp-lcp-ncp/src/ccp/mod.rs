@@ -32,7 +32,7 @@
 //! while !ends.iter().all(Ccp::is_open) {
 //!     let [a, b] = &mut ends;
 //!     while a.poll_transmit(&mut packet).is_some() {
-//!         b.handle_packet(now, packet.as_slice())?;
+//!         b.handle_input(now, packet.as_slice())?;
 //!     }
 //!     ends.swap(0, 1);
 //! }

@@ -115,7 +115,7 @@ pub struct LcpStats {
 /// while !ends.iter().all(Lcp::is_open) {
 ///     let [a, b] = &mut ends;
 ///     if a.poll_transmit(&mut packet).is_some() {
-///         b.handle_packet(now, packet.as_slice())?;
+///         b.handle_input(now, packet.as_slice())?;
 ///     }
 ///     ends.swap(0, 1);
 /// }
@@ -234,10 +234,10 @@ impl Lcp {
     /// # Errors
     ///
     /// It was ignored; nothing but the counters has changed.
-    pub fn handle_packet(&mut self, now: Instant, information: &[u8]) -> Result<(), LcpDiscard> {
+    pub fn handle_input(&mut self, now: Instant, information: &[u8]) -> Result<(), LcpDiscard> {
         let received = self
             .endpoint
-            .handle_packet(now, information, &mut *self.random)?;
+            .handle_input(now, information, &mut *self.random)?;
         let result = match received {
             Received::Done => {
                 self.note_code_reject(information);

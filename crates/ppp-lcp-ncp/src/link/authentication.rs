@@ -52,14 +52,14 @@ impl Link {
         let result = match (authenticator, supplicant) {
             (Some(authenticator), Some(supplicant)) => {
                 if is_for_authenticator(protocol, information) {
-                    authenticator.handle_packet(now, information)
+                    authenticator.handle_input(now, information)
                 } else {
-                    supplicant.handle_packet(now, information, own_challenge.as_ref())
+                    supplicant.handle_input(now, information, own_challenge.as_ref())
                 }
             }
-            (Some(authenticator), None) => authenticator.handle_packet(now, information),
+            (Some(authenticator), None) => authenticator.handle_input(now, information),
             (None, Some(supplicant)) => {
-                supplicant.handle_packet(now, information, own_challenge.as_ref())
+                supplicant.handle_input(now, information, own_challenge.as_ref())
             }
             (None, None) => return Err(LinkDiscard::NotNegotiated(protocol)),
         };

@@ -17,7 +17,7 @@ pub(super) trait Control {
     fn set_peer_limit(&mut self, octets: usize);
     fn lower_down(&mut self, now: Instant);
     fn protocol_rejected(&mut self, now: Instant);
-    fn handle_packet(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard>;
+    fn handle_input(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard>;
     fn handle_timeout(&mut self, now: Instant);
     fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol>;
     fn poll_timeout(&self) -> Option<Instant>;
@@ -42,8 +42,8 @@ macro_rules! control {
                 self.protocol_rejected(now);
             }
 
-            fn handle_packet(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
-                self.handle_packet(now, information)
+            fn handle_input(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
+                self.handle_input(now, information)
             }
 
             fn handle_timeout(&mut self, now: Instant) {
@@ -124,7 +124,7 @@ impl<A: Control, B: Control> Pair<A, B> {
     }
 
     /// Takes a packet of a control protocol; `None` when it is of another.
-    pub(super) fn handle_packet(
+    pub(super) fn handle_input(
         &mut self,
         now: Instant,
         protocol: PppProtocol,
@@ -132,10 +132,10 @@ impl<A: Control, B: Control> Pair<A, B> {
     ) -> Option<Result<(), Discard>> {
         match (protocol, &mut self.first, &mut self.second) {
             (protocol, Some(first), _) if protocol == A::PROTOCOL => {
-                Some(first.handle_packet(now, information))
+                Some(first.handle_input(now, information))
             }
             (protocol, _, Some(second)) if protocol == B::PROTOCOL => {
-                Some(second.handle_packet(now, information))
+                Some(second.handle_input(now, information))
             }
             _ => None,
         }

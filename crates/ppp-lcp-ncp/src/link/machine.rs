@@ -381,7 +381,7 @@ impl Link {
         let now = self.latest.max(now);
         match protocol {
             PppProtocol::LCP => {
-                self.lcp.handle_packet(now, information)?;
+                self.lcp.handle_input(now, information)?;
                 self.advance(now);
                 Ok(None)
             }

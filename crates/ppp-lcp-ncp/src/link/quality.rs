@@ -67,7 +67,7 @@ impl Link {
         let Some(quality) = &mut self.quality else {
             return Err(LinkDiscard::NotNegotiated(PppProtocol::LQR));
         };
-        quality.handle_packet(now, information, magic)?;
+        quality.handle_input(now, information, magic)?;
         self.advance(now);
         Ok(())
     }

@@ -241,7 +241,7 @@ impl LqrMonitor {
     /// # Errors
     ///
     /// It was ignored; nothing but the counters has changed.
-    pub fn handle_packet(
+    pub fn handle_input(
         &mut self,
         now: Instant,
         information: &[u8],

@@ -46,7 +46,7 @@ pub type Ipv6cp = Ncp<Ipv6cpNegotiation>;
 /// while !ends.iter().all(Ipcp::is_open) {
 ///     let [a, b] = &mut ends;
 ///     if a.poll_transmit(&mut packet).is_some() {
-///         b.handle_packet(now, packet.as_slice())?;
+///         b.handle_input(now, packet.as_slice())?;
 ///     }
 ///     ends.swap(0, 1);
 /// }
@@ -136,10 +136,10 @@ impl<N: Negotiation> Ncp<N> {
     /// # Errors
     ///
     /// It was ignored; nothing but the counters has changed.
-    pub fn handle_packet(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
+    pub fn handle_input(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
         // These protocols have no codes of their own.
         self.endpoint
-            .handle_packet(now, information, &mut *self.random)
+            .handle_input(now, information, &mut *self.random)
             .map(|_| ())
     }
 

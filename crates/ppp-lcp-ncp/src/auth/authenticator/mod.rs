@@ -204,7 +204,7 @@ impl Authenticator {
     /// # Errors
     ///
     /// It was ignored; nothing but the counters has changed.
-    pub fn handle_packet(&mut self, now: Instant, information: &[u8]) -> Result<(), AuthDiscard> {
+    pub fn handle_input(&mut self, now: Instant, information: &[u8]) -> Result<(), AuthDiscard> {
         self.stats.received += 1;
         let result = match self.method {
             AuthMethod::Pap => self.on_pap(now, information),

@@ -174,7 +174,7 @@ impl Supplicant {
     /// # Errors
     ///
     /// It was ignored; nothing but the counters has changed.
-    pub fn handle_packet(
+    pub fn handle_input(
         &mut self,
         now: Instant,
         information: &[u8],
