@@ -478,6 +478,32 @@ mod packets {
         poll(&mut packet).map(|_| packet.as_slice().to_vec())
     }
 
+    #[test]
+    fn what_is_ignored_does_not_move_the_clock() {
+        for method in METHODS {
+            let config = AuthenticatorConfig::default();
+            let random = Box::new(SeededRandom::new(1));
+            let mut authenticator = Authenticator::new(method, config, random);
+            authenticator.start(Instant::ZERO);
+            let config = SupplicantConfig::default();
+            let mut supplicant = Supplicant::new(method, config, Box::new(SeededRandom::new(2)));
+            supplicant.start(Instant::ZERO);
+            let timeouts = [authenticator.poll_timeout(), supplicant.poll_timeout()];
+            // It comes an hour later.
+            let later = Instant::from_secs(3_600);
+            assert!(authenticator.handle_input(later, &[77, 1, 0, 4]).is_err());
+            assert!(
+                supplicant
+                    .handle_input(later, &[77, 1, 0, 4], None)
+                    .is_err()
+            );
+            authenticator.handle_timeout(Instant::from_secs(1));
+            supplicant.handle_timeout(Instant::from_secs(1));
+            let now = [authenticator.poll_timeout(), supplicant.poll_timeout()];
+            assert_eq!(now, timeouts, "{method:?}");
+        }
+    }
+
     // RFC 1994 §2.3 MUST (unique): no challenge comes twice.
     // RFC 1994 §4.1 MUST (identifier): nor does an identifier follow itself.
     #[test]

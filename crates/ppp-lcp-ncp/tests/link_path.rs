@@ -16,6 +16,9 @@ use ppp_lcp_ncp::lqr::{LqrDiscard, LqrEvent, LqrMonitor, LqrPacket, LqrRepr, Qua
 use ppp_lcp_ncp::ncp::{IpcpConfig, VjParameters};
 use ppp_lcp_ncp::wire::{PppPacket, PppProtocol};
 use testkit::SeededRandom;
+use two_ends::TwoEnds;
+
+mod two_ends;
 
 #[path = "link_path/jumbo.rs"]
 mod jumbo;
@@ -106,43 +109,6 @@ impl Pair {
         }
     }
 
-    fn settle(&mut self) {
-        let mut packet = PacketBuf::new();
-        for _ in 0..10_000 {
-            let mut moved = false;
-            for from in 0..2 {
-                while self.ends[from].poll_transmit(&mut packet).is_some() {
-                    moved = true;
-                    self.carry(from, packet.as_slice());
-                }
-                while let Some(event) = self.ends[from].poll_event() {
-                    moved = true;
-                    self.events[from].push(event);
-                }
-            }
-            if !moved {
-                return;
-            }
-        }
-        panic!("no end of it");
-    }
-
-    fn run(&mut self, time: Duration) {
-        let until = self.now + time;
-        loop {
-            let timers = self.ends.iter().filter_map(Link::poll_timeout);
-            let Some(next) = timers.min().filter(|next| *next <= until) else {
-                break;
-            };
-            self.now = next;
-            for end in &mut self.ends {
-                end.handle_timeout(next);
-            }
-            self.settle();
-        }
-        self.now = until;
-    }
-
     /// Sends a packet, and says how long it was on the line and what came out.
     fn send(&mut self, from: usize, packet: &[u8]) -> (usize, Option<Vec<u8>>) {
         let mut out = PacketBuf::from(packet);
@@ -160,6 +126,28 @@ impl Pair {
             LinkEvent::Closed(reason) => Some(reason),
             _ => None,
         })
+    }
+}
+
+impl TwoEnds for Pair {
+    type End = Link;
+
+    fn parts(&mut self) -> (&mut Instant, &mut [Link; 2]) {
+        (&mut self.now, &mut self.ends)
+    }
+
+    fn carry_from(&mut self, from: usize) -> bool {
+        let mut packet = PacketBuf::new();
+        let mut moved = false;
+        while self.ends[from].poll_transmit(&mut packet).is_some() {
+            moved = true;
+            self.carry(from, packet.as_slice());
+        }
+        while let Some(event) = self.ends[from].poll_event() {
+            moved = true;
+            self.events[from].push(event);
+        }
+        moved
     }
 }
 
