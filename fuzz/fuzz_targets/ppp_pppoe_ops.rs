@@ -55,7 +55,7 @@ impl Node for Server {
     }
 
     fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Port> {
-        self.0.poll_transmit(out).then_some(0)
+        self.0.poll_transmit(out).map(|_| 0)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -74,7 +74,7 @@ impl Node for Host {
     }
 
     fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Port> {
-        self.0.poll_transmit(out).then_some(0)
+        self.0.poll_transmit(out).map(|_| 0)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -169,3 +169,44 @@ pub(crate) fn find(noise: &Noise) -> Group<'static> {
     };
     group.item(BYTE_LOOP, run).at_most(0.7, BYTE_LOOP)
 }
+
+/// How long a stream of good frames takes that are as short as this.
+pub(crate) fn short(octets: usize) -> Group<'static> {
+    let mut stream = Vec::new();
+    let mut packet = vec![0u8; octets - 4];
+    while stream.len() < 1500 {
+        let mut frame = vec![0; 100];
+        packet[2] = packet[2].wrapping_add(1) & 0x1f;
+        let length = ByteEncoder::new(0).encode(&packet, &mut frame);
+        stream.extend_from_slice(&frame[..length]);
+    }
+    let frames = stream.iter().filter(|octet| **octet == FLAG).count();
+    let ours = |unit| {
+        let stream = stream.clone();
+        let mut decoder = Decoder::with_unit(1500, unit);
+        decoder.set_parameters(&parameters(0));
+        assert!(decoder.next_frame(&mut &[FLAG][..]).is_none());
+        let mut run = move || {
+            let (mut rest, mut found) = (black_box(&stream[..]), 0);
+            while decoder.next_frame(&mut rest).is_some() {
+                found += 1;
+            }
+            found
+        };
+        assert_eq!(run(), frames);
+        run
+    };
+    let name = format!("decode 1500 octets, good frames of {octets}");
+    let mut group = Group::new(name, 1).item(OURS, ours(VectorUnit::best()));
+    for (unit, name) in others() {
+        group = group.item(name, ours(unit));
+    }
+    let mut decoder = ByteDecoder::new(0);
+    let mut run = move || {
+        let mut found = 0;
+        decoder.decode(black_box(&stream), |_| found += 1);
+        found
+    };
+    assert_eq!(run(), frames);
+    group.item(BYTE_LOOP, run).at_most(0.7, BYTE_LOOP)
+}

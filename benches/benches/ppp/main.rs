@@ -30,6 +30,7 @@ fn main() {
         groups.push(frames::encode(&payload));
         groups.push(frames::decode(&payload));
     }
+    groups.extend([7, 10, 20].map(frames::short));
     groups.extend(payloads::noise().iter().map(frames::find));
     groups.push(configure::parse());
     groups.push(configure::emit());

@@ -68,6 +68,12 @@ pub(crate) fn noise() -> Vec<Noise> {
         noise("flags", 0, &[FLAG]),
         noise("flags and single octets", 0, &[FLAG, b'x']),
         noise("frames of five octets", 0, b"\x7e12345"),
+        noise("frames of ten octets", 0, b"\x7e1234567890"),
+        noise(
+            "frames of ten octets, escapes and controls",
+            u32::MAX,
+            b"\x7e}234567890\x11",
+        ),
         noise("frames of twenty octets", 0, b"\x7e12345678901234567890"),
         noise("escapes", 0, &[ESCAPE]),
         noise("flags and escapes", 0, &[FLAG, ESCAPE]),

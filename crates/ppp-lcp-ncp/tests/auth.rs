@@ -14,6 +14,7 @@ use ppp_lcp_ncp::auth::{
     EapType, PapPacket, Secret, Supplicant, SupplicantConfig, chap_md5,
 };
 use ppp_lcp_ncp::lcp::AuthMethod;
+use ppp_lcp_ncp::wire::PppProtocol;
 use testkit::SeededRandom;
 
 const METHODS: [AuthMethod; 4] = [
@@ -67,23 +68,23 @@ impl Pair {
         let mut packet = PacketBuf::new();
         loop {
             let mut moved = false;
-            while self.authenticator.poll_transmit(&mut packet) {
+            while let Some(protocol) = self.authenticator.poll_transmit(&mut packet) {
+                assert_eq!(protocol, self.authenticator.method().protocol());
                 moved = true;
                 self.sent += 1;
                 if !(self.loses)(self.sent) {
                     let own = None;
                     let _ = self
                         .supplicant
-                        .handle_packet(self.now, packet.as_slice(), own);
+                        .handle_input(self.now, packet.as_slice(), own);
                 }
             }
-            while self.supplicant.poll_transmit(&mut packet) {
+            while let Some(protocol) = self.supplicant.poll_transmit(&mut packet) {
+                assert_eq!(protocol, self.supplicant.method().protocol());
                 moved = true;
                 self.sent += 1;
                 if !(self.loses)(self.sent) {
-                    let _ = self
-                        .authenticator
-                        .handle_packet(self.now, packet.as_slice());
+                    let _ = self.authenticator.handle_input(self.now, packet.as_slice());
                 }
             }
             while let Some(event) = self.authenticator.poll_event() {
@@ -281,10 +282,10 @@ mod both_sides {
         pair.authenticator.start(pair.now);
         pair.supplicant.start(pair.now);
         let mut packet = PacketBuf::new();
-        assert!(pair.authenticator.poll_transmit(&mut packet));
+        assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
         let challenge = packet.as_slice().to_vec();
         pair.supplicant
-            .handle_packet(pair.now, &challenge, None)
+            .handle_input(pair.now, &challenge, None)
             .unwrap();
         assert!(matches!(
             pair.supplicant.poll_event(),
@@ -306,7 +307,7 @@ mod both_sides {
             };
             impostor
                 .supplicant
-                .handle_packet(pair.now, &success.to_octets(), None)
+                .handle_input(pair.now, &success.to_octets(), None)
                 .unwrap();
             assert_eq!(
                 impostor.supplicant.poll_event(),
@@ -316,7 +317,7 @@ mod both_sides {
             pair = Pair::new(AuthMethod::MsChapV2, Some("kiwi"), Some("kiwi"));
             pair.supplicant.start(pair.now);
             pair.supplicant
-                .handle_packet(pair.now, &challenge, None)
+                .handle_input(pair.now, &challenge, None)
                 .unwrap();
             pair.supplicant.poll_event();
             pair.supplicant
@@ -405,7 +406,7 @@ mod both_sides {
         let mut pair = Pair::new(AuthMethod::ChapMd5, Some("kiwi"), Some("kiwi"));
         pair.authenticator.start(pair.now);
         let mut packet = PacketBuf::new();
-        assert!(pair.authenticator.poll_transmit(&mut packet));
+        assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
         let Ok(ChapPacket::Challenge {
             identifier, value, ..
         }) = ChapPacket::parse(packet.as_slice())
@@ -419,14 +420,14 @@ mod both_sides {
         }
         .to_octets();
         pair.authenticator
-            .handle_packet(pair.now, &response)
+            .handle_input(pair.now, &response)
             .unwrap();
         pair.settle();
         for _ in 0..3 {
             pair.authenticator
-                .handle_packet(pair.now, &response)
+                .handle_input(pair.now, &response)
                 .unwrap();
-            assert!(pair.authenticator.poll_transmit(&mut packet));
+            assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
             assert!(matches!(
                 ChapPacket::parse(packet.as_slice()),
                 Ok(ChapPacket::Success { .. })
@@ -472,9 +473,35 @@ mod packets {
         (authenticator, first)
     }
 
-    fn next(mut poll: impl FnMut(&mut PacketBuf) -> bool) -> Option<Vec<u8>> {
+    fn next(mut poll: impl FnMut(&mut PacketBuf) -> Option<PppProtocol>) -> Option<Vec<u8>> {
         let mut packet = PacketBuf::new();
-        poll(&mut packet).then(|| packet.as_slice().to_vec())
+        poll(&mut packet).map(|_| packet.as_slice().to_vec())
+    }
+
+    #[test]
+    fn what_is_ignored_does_not_move_the_clock() {
+        for method in METHODS {
+            let config = AuthenticatorConfig::default();
+            let random = Box::new(SeededRandom::new(1));
+            let mut authenticator = Authenticator::new(method, config, random);
+            authenticator.start(Instant::ZERO);
+            let config = SupplicantConfig::default();
+            let mut supplicant = Supplicant::new(method, config, Box::new(SeededRandom::new(2)));
+            supplicant.start(Instant::ZERO);
+            let timeouts = [authenticator.poll_timeout(), supplicant.poll_timeout()];
+            // It comes an hour later.
+            let later = Instant::from_secs(3_600);
+            assert!(authenticator.handle_input(later, &[77, 1, 0, 4]).is_err());
+            assert!(
+                supplicant
+                    .handle_input(later, &[77, 1, 0, 4], None)
+                    .is_err()
+            );
+            authenticator.handle_timeout(Instant::from_secs(1));
+            supplicant.handle_timeout(Instant::from_secs(1));
+            let now = [authenticator.poll_timeout(), supplicant.poll_timeout()];
+            assert_eq!(now, timeouts, "{method:?}");
+        }
     }
 
     // RFC 1994 §2.3 MUST (unique): no challenge comes twice.
@@ -509,7 +536,7 @@ mod packets {
                 name: b"alice",
             };
             authenticator
-                .handle_packet(now, &response.to_octets())
+                .handle_input(now, &response.to_octets())
                 .unwrap();
             authenticator.provide_secret(now, Some(&secret));
             assert!(authenticator.is_authenticated());
@@ -555,12 +582,12 @@ mod packets {
             let mut supplicant = Supplicant::new(AuthMethod::MsChapV2, config, random);
             supplicant.start(Instant::ZERO);
             supplicant
-                .handle_packet(Instant::ZERO, &challenge, None)
+                .handle_input(Instant::ZERO, &challenge, None)
                 .unwrap();
             supplicant.provide_secret(Instant::ZERO, Some(&Secret::from("kiwi")));
             let response = next(|out| supplicant.poll_transmit(out)).unwrap();
             authenticator
-                .handle_packet(Instant::ZERO, &response)
+                .handle_input(Instant::ZERO, &response)
                 .unwrap();
             authenticator.provide_secret(Instant::ZERO, Some(&Secret::from(theirs)));
             let verdict = next(|out| authenticator.poll_transmit(out)).unwrap();
@@ -611,7 +638,7 @@ mod packets {
             }
             .to_octets();
             supplicant
-                .handle_packet(Instant::ZERO, &request, None)
+                .handle_input(Instant::ZERO, &request, None)
                 .unwrap();
             let first = next(|out| supplicant.poll_transmit(out)).unwrap();
             let Ok(EapPacket::Response {
@@ -623,7 +650,7 @@ mod packets {
             assert_eq!(copied, identifier);
             for _ in 0..3 {
                 supplicant
-                    .handle_packet(Instant::ZERO, &request, None)
+                    .handle_input(Instant::ZERO, &request, None)
                     .unwrap();
                 assert_eq!(
                     next(|out| supplicant.poll_transmit(out)),
@@ -645,7 +672,7 @@ mod packets {
             data,
         }
         .to_octets();
-        let result = authenticator.handle_packet(Instant::ZERO, &response);
+        let result = authenticator.handle_input(Instant::ZERO, &response);
         let expected = request[1];
         assert_eq!(
             result,
@@ -669,13 +696,13 @@ mod packets {
                     data: b"\x04abcdbob",
                 };
                 supplicant
-                    .handle_packet(Instant::ZERO, &challenge.to_octets(), None)
+                    .handle_input(Instant::ZERO, &challenge.to_octets(), None)
                     .unwrap();
                 supplicant.provide_secret(Instant::ZERO, Some(&Secret::from("secret")));
                 next(|out| supplicant.poll_transmit(out)).unwrap();
                 let identifier = 255_u8.wrapping_add(offset);
                 let verdict = [code, identifier, 0, 4];
-                let result = supplicant.handle_packet(Instant::ZERO, &verdict, None);
+                let result = supplicant.handle_input(Instant::ZERO, &verdict, None);
                 assert_eq!(result.is_ok(), is_taken, "{offset} {code}");
                 assert_eq!(supplicant.is_accepted(), is_taken && code == 3);
             }
@@ -739,13 +766,13 @@ mod attacks {
         };
         let mut supplicant = chap_supplicant();
         supplicant
-            .handle_packet(Instant::ZERO, &reflected.to_octets(), Some(&own))
+            .handle_input(Instant::ZERO, &reflected.to_octets(), Some(&own))
             .unwrap();
         assert_eq!(
             supplicant.poll_event(),
             Some(AuthEvent::Failed(AuthFailure::Reflection))
         );
-        assert!(!supplicant.poll_transmit(&mut PacketBuf::new()));
+        assert!(supplicant.poll_transmit(&mut PacketBuf::new()).is_none());
     }
 
     #[test]
@@ -757,7 +784,7 @@ mod attacks {
         };
         let mut supplicant = chap_supplicant();
         supplicant
-            .handle_packet(Instant::ZERO, &challenge.to_octets(), None)
+            .handle_input(Instant::ZERO, &challenge.to_octets(), None)
             .unwrap();
         assert_eq!(
             supplicant.poll_event(),
@@ -783,7 +810,7 @@ mod attacks {
                 }
                 .to_octets(),
             };
-            let result = pair.supplicant.handle_packet(pair.now, &success, None);
+            let result = pair.supplicant.handle_input(pair.now, &success, None);
             assert!(
                 matches!(result, Err(AuthDiscard::Unexpected(_))),
                 "{method}: {result:?}"
@@ -807,7 +834,7 @@ mod attacks {
         let mut pair = Pair::new(AuthMethod::ChapMd5, Some("kiwi"), Some("kiwi"));
         pair.authenticator.start(pair.now);
         let mut packet = PacketBuf::new();
-        assert!(pair.authenticator.poll_transmit(&mut packet));
+        assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
         let identifier = packet.as_slice()[1];
         let response = ChapPacket::Response {
             identifier,
@@ -816,7 +843,7 @@ mod attacks {
         };
         let result = pair
             .authenticator
-            .handle_packet(pair.now, &response.to_octets());
+            .handle_input(pair.now, &response.to_octets());
         assert_eq!(result, Err(AuthDiscard::LongName(1400)));
         let challenge = EapPacket::Request {
             identifier: 9,
@@ -827,7 +854,7 @@ mod attacks {
         pair.supplicant.start(pair.now);
         let result = pair
             .supplicant
-            .handle_packet(pair.now, &challenge.to_octets(), None);
+            .handle_input(pair.now, &challenge.to_octets(), None);
         assert_eq!(result, Err(AuthDiscard::LongName(1400)));
         assert_eq!(pair.supplicant.stats().bad_lengths, 1);
     }
@@ -844,7 +871,7 @@ mod attacks {
             };
             let result = pair
                 .authenticator
-                .handle_packet(pair.now, &request.to_octets());
+                .handle_input(pair.now, &request.to_octets());
             assert_eq!(result.is_ok(), attempt < 3);
             pair.settle();
         }
@@ -863,10 +890,10 @@ mod attacks {
             data: &[0; 20],
         };
         pair.supplicant
-            .handle_packet(pair.now, &request.to_octets(), None)
+            .handle_input(pair.now, &request.to_octets(), None)
             .unwrap();
         let mut packet = PacketBuf::new();
-        assert!(pair.supplicant.poll_transmit(&mut packet));
+        assert!(pair.supplicant.poll_transmit(&mut packet).is_some());
         let nak = EapPacket::Response {
             identifier: 3,
             kind: EapType::NAK,
@@ -875,23 +902,23 @@ mod attacks {
         assert_eq!(EapPacket::parse(packet.as_slice()), Ok(nak));
         // And the authenticator that gets one ends.
         pair.authenticator.start(pair.now);
-        assert!(pair.authenticator.poll_transmit(&mut packet));
+        assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
         let identity = EapPacket::Response {
             identifier: packet.as_slice()[1],
             kind: EapType::IDENTITY,
             data: b"alice",
         };
         pair.authenticator
-            .handle_packet(pair.now, &identity.to_octets())
+            .handle_input(pair.now, &identity.to_octets())
             .unwrap();
-        assert!(pair.authenticator.poll_transmit(&mut packet));
+        assert!(pair.authenticator.poll_transmit(&mut packet).is_some());
         let nak = EapPacket::Response {
             identifier: packet.as_slice()[1],
             kind: EapType::NAK,
             data: &[0],
         };
         pair.authenticator
-            .handle_packet(pair.now, &nak.to_octets())
+            .handle_input(pair.now, &nak.to_octets())
             .unwrap();
         assert_eq!(
             pair.authenticator.poll_event(),
@@ -935,8 +962,8 @@ mod attacks {
                     let mut pair = Pair::new(method, Some("melon"), Some("kiwi"));
                     pair.authenticator.start(pair.now);
                     pair.supplicant.start(pair.now);
-                    let _ = pair.authenticator.handle_packet(pair.now, octets);
-                    let _ = pair.supplicant.handle_packet(pair.now, octets, None);
+                    let _ = pair.authenticator.handle_input(pair.now, octets);
+                    let _ = pair.supplicant.handle_input(pair.now, octets, None);
                     assert!(!pair.authenticator.is_authenticated());
                     assert!(!pair.supplicant.is_accepted());
                 }

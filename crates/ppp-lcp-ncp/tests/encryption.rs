@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+use core::time::Duration;
 use packet_buffer::{Instant, PacketBuf};
 use ppp_lcp_ncp::auth::Secret;
 use ppp_lcp_ncp::automaton::{Discard, EndpointConfig};
@@ -21,6 +22,9 @@ use ppp_lcp_ncp::ncp::IpcpConfig;
 use ppp_lcp_ncp::wire::{Code, PppProtocol};
 use proptest::prelude::*;
 use testkit::SeededRandom;
+use two_ends::TwoEnds;
+
+mod two_ends;
 
 const NONCE: [u8; 8] = [0x0f, 0x1e, 0x2d, 0x3c, 0x4b, 0x5a, 0x69, 0x78];
 
@@ -220,7 +224,8 @@ mod negotiation {
     fn sent(ecp: &mut Ecp) -> Vec<Vec<u8>> {
         let mut packet = PacketBuf::new();
         let mut all = Vec::new();
-        while ecp.poll_transmit(&mut packet) {
+        while let Some(protocol) = ecp.poll_transmit(&mut packet) {
+            assert_eq!(protocol, PppProtocol::ECP);
             all.push(packet.as_slice().to_vec());
         }
         all
@@ -233,10 +238,10 @@ mod negotiation {
                 return;
             }
             for octets in from_a {
-                let _ = b.handle_packet(NOW, &octets);
+                let _ = b.handle_input(NOW, &octets);
             }
             for octets in from_b {
-                let _ = a.handle_packet(NOW, &octets);
+                let _ = a.handle_input(NOW, &octets);
             }
         }
         panic!("no end of it");
@@ -246,7 +251,7 @@ mod negotiation {
         sent(ecp);
         let length = u16::try_from(4 + options.len()).unwrap().to_be_bytes();
         let packet = [&[1, 200], &length[..], options].concat();
-        ecp.handle_packet(NOW, &packet).unwrap();
+        ecp.handle_input(NOW, &packet).unwrap();
         let all = sent(ecp);
         assert_eq!(all.len(), 1);
         (Code(all[0][0]), all[0][4..].to_vec())
@@ -356,13 +361,13 @@ mod negotiation {
         let discard = EcpDiscard::InClear(PppProtocol::IPCP);
         assert_eq!(a.pass(PppProtocol::IPCP), Err(discard));
         for _ in 0..1000 {
-            a.handle_packet(NOW, &[14, 9, 0, 4]).unwrap();
+            a.handle_input(NOW, &[14, 9, 0, 4]).unwrap();
         }
         let answers = sent(&mut a);
         assert!(answers.len() <= 16 && answers.iter().all(|it| *it == [15, 9, 0, 4]));
         assert_eq!(a.stats().resets_received, 1000);
         let stale = Discard::StaleAnswer { identifier: 9 };
-        assert_eq!(a.handle_packet(NOW, &[15, 9, 0, 4]), Err(stale));
+        assert_eq!(a.handle_input(NOW, &[15, 9, 0, 4]), Err(stale));
         // The chain goes on all the same.
         let mut packet = PacketBuf::from(&b"E"[..]);
         let mut out = PacketBuf::new();
@@ -419,45 +424,6 @@ impl Pair {
         pair
     }
 
-    fn settle(&mut self) {
-        let (mut packet, mut data) = (PacketBuf::new(), PacketBuf::new());
-        for _ in 0..10_000 {
-            let mut moved = false;
-            for from in 0..2 {
-                while self.ends[from].poll_transmit(&mut packet).is_some() {
-                    moved = true;
-                    self.line.push(packet.as_slice().to_vec());
-                    let to = &mut self.ends[1 - from];
-                    let _ = to.handle_input(self.now, packet.as_slice(), &mut data);
-                }
-                while let Some(event) = self.ends[from].poll_event() {
-                    moved = true;
-                    self.events[from].push(event);
-                }
-            }
-            if !moved {
-                return;
-            }
-        }
-        panic!("no end of it");
-    }
-
-    fn run(&mut self, seconds: u64) {
-        let until = self.now + core::time::Duration::from_secs(seconds);
-        loop {
-            let timers = self.ends.iter().filter_map(Link::poll_timeout);
-            let Some(next) = timers.min().filter(|next| *next <= until) else {
-                break;
-            };
-            self.now = next;
-            for end in &mut self.ends {
-                end.handle_timeout(next);
-            }
-            self.settle();
-        }
-        self.now = until;
-    }
-
     fn is_open(&self) -> bool {
         let open = |end: &Link| end.is_open(PppProtocol::IPV4) && end.is_open(PppProtocol::IPV6);
         self.ends.iter().all(open)
@@ -481,6 +447,30 @@ impl Pair {
         let mut data = PacketBuf::new();
         let result = self.ends[to].handle_input(self.now, packet, &mut data);
         result.map(|protocol| protocol.map(|_| data.as_slice().to_vec()))
+    }
+}
+
+impl TwoEnds for Pair {
+    type End = Link;
+
+    fn parts(&mut self) -> (&mut Instant, &mut [Link; 2]) {
+        (&mut self.now, &mut self.ends)
+    }
+
+    fn carry_from(&mut self, from: usize) -> bool {
+        let (mut packet, mut data) = (PacketBuf::new(), PacketBuf::new());
+        let mut moved = false;
+        while self.ends[from].poll_transmit(&mut packet).is_some() {
+            moved = true;
+            self.line.push(packet.as_slice().to_vec());
+            let to = &mut self.ends[1 - from];
+            let _ = to.handle_input(self.now, packet.as_slice(), &mut data);
+        }
+        while let Some(event) = self.ends[from].poll_event() {
+            moved = true;
+            self.events[from].push(event);
+        }
+        moved
     }
 }
 
@@ -556,7 +546,7 @@ mod over_a_link {
         ];
         for ecp in cases {
             let mut pair = Pair::started(ecp, None);
-            pair.run(200);
+            pair.run(Duration::from_secs(200));
             assert!(!pair.is_open());
             assert_eq!(
                 pair.closed(0),
@@ -645,7 +635,7 @@ mod over_a_link {
         assert_eq!(pair.ends[1].set_ccp_config(CcpConfig::default()), Ok(false));
         pair.ends[1].start_network(pair.now);
         pair.settle();
-        pair.run(10);
+        pair.run(Duration::from_secs(10));
         assert!(pair.is_open(), "{:?}", pair.events);
         let packet = pair.encapsulate(0, b"E datagram");
         assert_eq!(pair.receive(1, &packet), Ok(Some(b"E datagram".to_vec())));

@@ -196,7 +196,7 @@ fn a_session_of_a_concentrator() {
             &[service, uniq],
         );
         ac.handle_input(Instant::ZERO, padi.as_slice()).unwrap();
-        assert!(ac.poll_transmit(&mut out));
+        assert!(ac.poll_transmit(&mut out).is_some());
         drop(padi);
         if number == 0 {
             after_padis = CountingAllocator::held() - before;
@@ -219,7 +219,7 @@ fn a_session_of_a_concentrator() {
             &[service, uniq, cookie],
         );
         ac.handle_input(Instant::ZERO, padr.as_slice()).unwrap();
-        assert!(ac.poll_transmit(&mut out));
+        assert!(ac.poll_transmit(&mut out).is_some());
         assert!(ac.poll_event().is_some());
     }
     let each = (CountingAllocator::held() - before) / SESSIONS as isize;
@@ -230,7 +230,7 @@ fn a_session_of_a_concentrator() {
     assert!(after_padis < 1_024, "{after_padis}");
     // All is given back when the sessions end.
     ac.handle_timeout(Instant::from_secs(60));
-    while ac.poll_event().is_some() || ac.poll_transmit(&mut out) {}
+    while ac.poll_event().is_some() || ac.poll_transmit(&mut out).is_some() {}
     let left = CountingAllocator::held() - before;
     assert!(ac.is_empty() && left < 400_000, "{left}");
 }

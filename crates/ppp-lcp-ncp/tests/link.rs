@@ -19,6 +19,9 @@ use ppp_lcp_ncp::link::{
 use ppp_lcp_ncp::ncp::IpcpConfig;
 use ppp_lcp_ncp::wire::PppProtocol;
 use testkit::SeededRandom;
+use two_ends::TwoEnds;
+
+mod two_ends;
 
 const SECOND: Duration = Duration::from_secs(1);
 const METHODS: [AuthMethod; 4] = [
@@ -111,50 +114,6 @@ impl Pair {
         self.ends.iter().all(|end| end.is_open(protocol))
     }
 
-    fn settle(&mut self) {
-        let (mut packet, mut data) = (PacketBuf::new(), PacketBuf::new());
-        for _ in 0..10_000 {
-            let mut moved = false;
-            for from in 0..2 {
-                while self.ends[from].poll_transmit(&mut packet).is_some() {
-                    moved = true;
-                    if !self.cut {
-                        let to = &mut self.ends[1 - from];
-                        let _ = to.handle_input(self.now, packet.as_slice(), &mut data);
-                    }
-                }
-                while let Some(event) = self.ends[from].poll_event() {
-                    moved = true;
-                    if let LinkEvent::SecretWanted { role, .. } = &event {
-                        let secret = self.secrets[from].as_ref();
-                        self.ends[from].provide_secret(self.now, *role, secret);
-                    }
-                    self.events[from].push(event);
-                }
-            }
-            if !moved {
-                return;
-            }
-        }
-        panic!("no end of it");
-    }
-
-    fn run(&mut self, time: Duration) {
-        let until = self.now + time;
-        loop {
-            let timers = self.ends.iter().filter_map(Link::poll_timeout);
-            let Some(next) = timers.min().filter(|next| *next <= until) else {
-                break;
-            };
-            self.now = next;
-            for end in &mut self.ends {
-                end.handle_timeout(next);
-            }
-            self.settle();
-        }
-        self.now = until;
-    }
-
     fn reason(&self, end: usize) -> Option<&CloseReason> {
         self.events[end].iter().find_map(|event| match event {
             LinkEvent::Closed(reason) => Some(reason),
@@ -175,6 +134,35 @@ impl Pair {
             && self.ends[1 - from].handle_input(self.now, packet.as_slice(), &mut data)
                 == Ok(Some(protocol))
             && data.as_slice() == b"datagram"
+    }
+}
+
+impl TwoEnds for Pair {
+    type End = Link;
+
+    fn parts(&mut self) -> (&mut Instant, &mut [Link; 2]) {
+        (&mut self.now, &mut self.ends)
+    }
+
+    fn carry_from(&mut self, from: usize) -> bool {
+        let (mut packet, mut data) = (PacketBuf::new(), PacketBuf::new());
+        let mut moved = false;
+        while self.ends[from].poll_transmit(&mut packet).is_some() {
+            moved = true;
+            if !self.cut {
+                let to = &mut self.ends[1 - from];
+                let _ = to.handle_input(self.now, packet.as_slice(), &mut data);
+            }
+        }
+        while let Some(event) = self.ends[from].poll_event() {
+            moved = true;
+            if let LinkEvent::SecretWanted { role, .. } = &event {
+                let secret = self.secrets[from].as_ref();
+                self.ends[from].provide_secret(self.now, *role, secret);
+            }
+            self.events[from].push(event);
+        }
+        moved
     }
 }
 

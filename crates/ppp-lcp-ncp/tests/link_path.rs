@@ -16,6 +16,9 @@ use ppp_lcp_ncp::lqr::{LqrDiscard, LqrEvent, LqrMonitor, LqrPacket, LqrRepr, Qua
 use ppp_lcp_ncp::ncp::{IpcpConfig, VjParameters};
 use ppp_lcp_ncp::wire::{PppPacket, PppProtocol};
 use testkit::SeededRandom;
+use two_ends::TwoEnds;
+
+mod two_ends;
 
 #[path = "link_path/jumbo.rs"]
 mod jumbo;
@@ -106,43 +109,6 @@ impl Pair {
         }
     }
 
-    fn settle(&mut self) {
-        let mut packet = PacketBuf::new();
-        for _ in 0..10_000 {
-            let mut moved = false;
-            for from in 0..2 {
-                while self.ends[from].poll_transmit(&mut packet).is_some() {
-                    moved = true;
-                    self.carry(from, packet.as_slice());
-                }
-                while let Some(event) = self.ends[from].poll_event() {
-                    moved = true;
-                    self.events[from].push(event);
-                }
-            }
-            if !moved {
-                return;
-            }
-        }
-        panic!("no end of it");
-    }
-
-    fn run(&mut self, time: Duration) {
-        let until = self.now + time;
-        loop {
-            let timers = self.ends.iter().filter_map(Link::poll_timeout);
-            let Some(next) = timers.min().filter(|next| *next <= until) else {
-                break;
-            };
-            self.now = next;
-            for end in &mut self.ends {
-                end.handle_timeout(next);
-            }
-            self.settle();
-        }
-        self.now = until;
-    }
-
     /// Sends a packet, and says how long it was on the line and what came out.
     fn send(&mut self, from: usize, packet: &[u8]) -> (usize, Option<Vec<u8>>) {
         let mut out = PacketBuf::from(packet);
@@ -160,6 +126,28 @@ impl Pair {
             LinkEvent::Closed(reason) => Some(reason),
             _ => None,
         })
+    }
+}
+
+impl TwoEnds for Pair {
+    type End = Link;
+
+    fn parts(&mut self) -> (&mut Instant, &mut [Link; 2]) {
+        (&mut self.now, &mut self.ends)
+    }
+
+    fn carry_from(&mut self, from: usize) -> bool {
+        let mut packet = PacketBuf::new();
+        let mut moved = false;
+        while self.ends[from].poll_transmit(&mut packet).is_some() {
+            moved = true;
+            self.carry(from, packet.as_slice());
+        }
+        while let Some(event) = self.ends[from].poll_event() {
+            moved = true;
+            self.events[from].push(event);
+        }
+        moved
     }
 }
 
@@ -565,8 +553,9 @@ mod rfc1989 {
 
     fn report(monitor: &mut LqrMonitor) -> Option<LqrRepr> {
         let mut out = PacketBuf::new();
-        let is = monitor.poll_transmit(&mut out, 0x1111, 7);
-        is.then(|| LqrPacket::parse(out.as_slice()).unwrap().to_repr())
+        let protocol = monitor.poll_transmit(&mut out, 0x1111, 7)?;
+        assert_eq!(protocol, PppProtocol::LQR);
+        Some(LqrPacket::parse(out.as_slice()).unwrap().to_repr())
     }
 
     fn octets(report: &LqrRepr) -> Vec<u8> {
@@ -622,7 +611,7 @@ mod rfc1989 {
         );
         b.count_received(100);
         b.count_received(55);
-        b.handle_packet(Instant::ZERO, &octets(&first), 0).unwrap();
+        b.handle_input(Instant::ZERO, &octets(&first), 0).unwrap();
         b.count_error();
         b.count_discard();
         b.count_received(1_000);
@@ -648,15 +637,15 @@ mod rfc1989 {
         let mut a = monitor(Some(10), None);
         let own = report(&mut a).unwrap();
         assert_eq!(
-            a.handle_packet(Instant::ZERO, &octets(&own), 0x1111),
+            a.handle_input(Instant::ZERO, &octets(&own), 0x1111),
             Err(LqrDiscard::Own)
         );
         assert_eq!(
             (a.stats().own, a.stats().received, a.measurement()),
             (1, 0, None)
         );
-        assert!(a.handle_packet(Instant::ZERO, &octets(&own), 0).is_ok());
-        assert!(a.handle_packet(Instant::ZERO, &[0; 47], 0).is_err());
+        assert!(a.handle_input(Instant::ZERO, &octets(&own), 0).is_ok());
+        assert!(a.handle_input(Instant::ZERO, &[0; 47], 0).is_err());
         assert_eq!(a.stats().malformed, 1);
     }
 
@@ -690,7 +679,7 @@ mod rfc1989 {
                 b.handle_timeout(Instant::from_secs(10 * at));
                 report(&mut b).unwrap()
             });
-            a.handle_packet(Instant::from_secs(10 * at), &octets(&question), 0)
+            a.handle_input(Instant::from_secs(10 * at), &octets(&question), 0)
                 .unwrap();
             assert!(report(&mut a).is_some() && report(&mut a).is_none());
         }
@@ -707,13 +696,13 @@ mod rfc1989 {
             peer_out_lqrs: 1,
             ..LqrRepr::default()
         };
-        a.handle_packet(Instant::ZERO, &octets(&peers), 0).unwrap();
+        a.handle_input(Instant::ZERO, &octets(&peers), 0).unwrap();
         assert!(report(&mut a).is_none());
         peers.peer_out_lqrs = 2;
-        a.handle_packet(Instant::ZERO, &octets(&peers), 0).unwrap();
+        a.handle_input(Instant::ZERO, &octets(&peers), 0).unwrap();
         assert!(report(&mut a).is_some());
         (peers.peer_out_lqrs, peers.peer_in_lqrs) = (3, 2);
-        a.handle_packet(Instant::ZERO, &octets(&peers), 0).unwrap();
+        a.handle_input(Instant::ZERO, &octets(&peers), 0).unwrap();
         assert!(report(&mut a).is_none());
     }
 
@@ -730,13 +719,13 @@ mod rfc1989 {
             peer_out_octets: 100 * out,
             ..LqrRepr::default()
         };
-        a.handle_packet(Instant::ZERO, &octets(&peers(1, 0, 0, 0)), 0)
+        a.handle_input(Instant::ZERO, &octets(&peers(1, 0, 0, 0)), 0)
             .unwrap();
         assert_eq!(a.measurement(), None);
         for _ in 0..15 {
             a.count_received(100);
         }
-        a.handle_packet(Instant::ZERO, &octets(&peers(2, 20, 30, 27)), 0)
+        a.handle_input(Instant::ZERO, &octets(&peers(2, 20, 30, 27)), 0)
             .unwrap();
         let measured = a.measurement().unwrap();
         let outbound = measured.outbound.unwrap();
@@ -750,7 +739,7 @@ mod rfc1989 {
         for _ in 0..9 {
             a.count_received(100);
         }
-        a.handle_packet(Instant::ZERO, &octets(&peers(2, 24, 30, 27)), 0)
+        a.handle_input(Instant::ZERO, &octets(&peers(2, 24, 30, 27)), 0)
             .unwrap();
         let measured = a.measurement().unwrap();
         assert_eq!((measured.outbound, measured.inbound.lost), (None, 0));
@@ -769,7 +758,7 @@ mod rfc1989 {
                 peer_out_packets: out,
                 ..LqrRepr::default()
             };
-            a.handle_packet(Instant::ZERO, &octets(&report), 0).unwrap();
+            a.handle_input(Instant::ZERO, &octets(&report), 0).unwrap();
             a.poll_event()
         };
         assert_eq!(hear(&mut a, 0), None);

@@ -40,7 +40,8 @@ fn ipv6cp(config: Ipv6cpConfig, seed: u64) -> Ipv6cp {
 fn sent<N: Negotiation>(ncp: &mut Ncp<N>) -> Vec<Vec<u8>> {
     let mut packet = PacketBuf::new();
     let mut all = Vec::new();
-    while ncp.poll_transmit(&mut packet) {
+    while let Some(protocol) = ncp.poll_transmit(&mut packet) {
+        assert_eq!(protocol, N::PROTOCOL);
         all.push(packet.as_slice().to_vec());
     }
     all
@@ -53,10 +54,10 @@ fn talk<N: Negotiation>(a: &mut Ncp<N>, b: &mut Ncp<N>) {
             return;
         }
         for octets in from_a {
-            let _ = b.handle_packet(NOW, &octets);
+            let _ = b.handle_input(NOW, &octets);
         }
         for octets in from_b {
-            let _ = a.handle_packet(NOW, &octets);
+            let _ = a.handle_input(NOW, &octets);
         }
     }
     panic!("no end of it");
@@ -70,7 +71,7 @@ fn packet(code: Code, identifier: u8, data: &[u8]) -> Vec<u8> {
 /// What `ncp` says to these options.
 fn answer<N: Negotiation>(ncp: &mut Ncp<N>, options: &[u8]) -> (Code, Vec<u8>) {
     sent(ncp);
-    ncp.handle_packet(NOW, &packet(Code::CONFIGURE_REQUEST, 200, options))
+    ncp.handle_input(NOW, &packet(Code::CONFIGURE_REQUEST, 200, options))
         .unwrap();
     let all = sent(ncp);
     assert_eq!(all.len(), 1);
@@ -189,7 +190,7 @@ mod rfc_1332_section_3_3 {
             // Nor is one taken from the peer.
             let mut end = ipcp(IpcpConfig::default(), 1);
             let request = sent(&mut end).remove(0);
-            end.handle_packet(NOW, &packet(Code::CONFIGURE_NAK, request[1], &option))
+            end.handle_input(NOW, &packet(Code::CONFIGURE_NAK, request[1], &option))
                 .unwrap();
             let next = sent(&mut end).remove(0);
             assert_eq!(next[4..], address(3, Ipv4Addr::UNSPECIFIED));
@@ -297,7 +298,7 @@ mod rfc_1877 {
         let mut end = ipcp(IpcpConfig::default(), 1);
         let request = sent(&mut end).remove(0);
         let nak = [address(3, THEIRS), address(129, DNS[0])].concat();
-        end.handle_packet(NOW, &packet(Code::CONFIGURE_NAK, request[1], &nak))
+        end.handle_input(NOW, &packet(Code::CONFIGURE_NAK, request[1], &nak))
             .unwrap();
         assert_eq!(sent(&mut end)[0][4..], address(3, THEIRS));
     }
@@ -395,7 +396,7 @@ mod rfc_5072_section_4_1 {
             let mut end = ipv6cp(has(0x11), 1);
             let request = sent(&mut end).remove(0);
             let nak = packet(Code::CONFIGURE_NAK, request[1], &identifier(suggested));
-            end.handle_packet(NOW, &nak).unwrap();
+            end.handle_input(NOW, &nak).unwrap();
             let next = sent(&mut end).remove(0);
             assert_eq!(next[4..] == identifier(suggested), taken);
             assert_ne!(next[4..], request[4..]);
@@ -430,10 +431,10 @@ fn nothing_panics() {
     let v6 = [1, 10, 0, 0, 0, 0, 0, 0, 0, 7];
     for code in 1..=8 {
         testkit::sweep(&packet(Code(code), 1, &v4), |octets| {
-            let _ = ipcp(IpcpConfig::default(), 1).handle_packet(NOW, octets);
+            let _ = ipcp(IpcpConfig::default(), 1).handle_input(NOW, octets);
         });
         testkit::sweep(&packet(Code(code), 1, &v6), |octets| {
-            let _ = ipv6cp(Ipv6cpConfig::default(), 1).handle_packet(NOW, octets);
+            let _ = ipv6cp(Ipv6cpConfig::default(), 1).handle_input(NOW, octets);
         });
     }
 }

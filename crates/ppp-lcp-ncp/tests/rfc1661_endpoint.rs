@@ -111,7 +111,7 @@ impl End {
     fn take(&mut self, octets: &[u8]) -> Result<(), Discard> {
         let result = self
             .endpoint
-            .handle_packet(self.now, octets, &mut self.random);
+            .handle_input(self.now, octets, &mut self.random);
         result.map(|received| assert_eq!(received, Received::Done))
     }
 
@@ -125,7 +125,7 @@ impl End {
     fn all_sent(&mut self) -> Vec<Vec<u8>> {
         let mut packet = PacketBuf::new();
         let mut all = Vec::new();
-        while self.endpoint.poll_transmit(&mut packet) {
+        while self.endpoint.poll_transmit(&mut packet).is_some() {
             all.push(packet.as_slice().to_vec());
         }
         all
@@ -625,7 +625,7 @@ mod section_5_6 {
     fn own_codes_are_handed_out() {
         let mut end = End::opened();
         let own = packet(Code::RESET_REQUEST, 3, b"data");
-        let received = end.endpoint.handle_packet(end.now, &own, &mut end.random);
+        let received = end.endpoint.handle_input(end.now, &own, &mut end.random);
         let own = ControlPacket::parse(&own).unwrap();
         assert_eq!(received, Ok(Received::Own(own)));
         assert!(end.all_sent().is_empty());
@@ -695,7 +695,7 @@ mod bounds {
         for code in 0..=16 {
             testkit::sweep(&answer(&request, Code(code)), |octets| {
                 for mut end in [End::started(EndpointConfig::default()).0, End::opened()] {
-                    let _ = end.endpoint.handle_packet(end.now, octets, &mut end.random);
+                    let _ = end.endpoint.handle_input(end.now, octets, &mut end.random);
                 }
             });
         }

@@ -29,7 +29,8 @@ fn lcp(config: LcpConfig, seed: u64) -> Lcp {
 fn sent(lcp: &mut Lcp) -> Vec<Vec<u8>> {
     let mut packet = PacketBuf::new();
     let mut all = Vec::new();
-    while lcp.poll_transmit(&mut packet) {
+    while let Some(protocol) = lcp.poll_transmit(&mut packet) {
+        assert_eq!(protocol, PppProtocol::LCP);
         all.push(packet.as_slice().to_vec());
     }
     all
@@ -47,7 +48,7 @@ fn packet(code: Code, identifier: u8, data: &[u8]) -> Vec<u8> {
 /// What `lcp` says to these options.
 fn answer(lcp: &mut Lcp, options: &[u8]) -> (Code, Vec<u8>) {
     sent(lcp);
-    lcp.handle_packet(NOW, &packet(Code::CONFIGURE_REQUEST, 200, options))
+    lcp.handle_input(NOW, &packet(Code::CONFIGURE_REQUEST, 200, options))
         .unwrap();
     let all = sent(lcp);
     assert_eq!(all.len(), 1);
@@ -64,11 +65,11 @@ fn talk(a: &mut Lcp, b: &mut Lcp, limit: usize) -> usize {
             return count;
         }
         for octets in from_a {
-            let _ = b.handle_packet(NOW, &octets);
+            let _ = b.handle_input(NOW, &octets);
             count += 1;
         }
         for octets in from_b {
-            let _ = a.handle_packet(NOW, &octets);
+            let _ = a.handle_input(NOW, &octets);
             count += 1;
         }
         assert!(count < limit, "no end of it");
@@ -118,7 +119,7 @@ mod section_5_7 {
         let reject = sent(&mut a).remove(0);
         assert_eq!(reject[0], Code::PROTOCOL_REJECT.0);
         assert_eq!(reject[4..], *b"\x40\x21hello");
-        b.handle_packet(NOW, &reject).unwrap();
+        b.handle_input(NOW, &reject).unwrap();
         let told = LcpEvent::ProtocolRejected(PppProtocol(0x4021));
         assert_eq!(events(&mut b), [told]);
         a.reject_protocol(PppProtocol(0x4021), b"hello");
@@ -154,7 +155,7 @@ mod section_5_7 {
         let reject = packet(Code::PROTOCOL_REJECT, 1, &[0x80, 0x21]);
         let code = Code::PROTOCOL_REJECT;
         assert_eq!(
-            early.handle_packet(NOW, &reject),
+            early.handle_input(NOW, &reject),
             Err(LcpDiscard::NotOpen(code))
         );
         assert_eq!(early.stats().not_open, 1);
@@ -163,10 +164,10 @@ mod section_5_7 {
     #[test]
     fn lcp_itself_rejected_ends_it() {
         let (mut a, _) = opened(default(), default());
-        a.handle_packet(NOW, &packet(Code::PROTOCOL_REJECT, 1, &[0xc0, 0x21]))
+        a.handle_input(NOW, &packet(Code::PROTOCOL_REJECT, 1, &[0xc0, 0x21]))
             .unwrap();
         assert_eq!(a.state(), State::Stopping);
-        let short = a.handle_packet(NOW, &packet(Code::PROTOCOL_REJECT, 1, &[0xc0]));
+        let short = a.handle_input(NOW, &packet(Code::PROTOCOL_REJECT, 1, &[0xc0]));
         assert!(short.is_err());
     }
 }
@@ -180,15 +181,15 @@ mod section_5_8 {
         let identifier = a.send_echo_request().unwrap();
         let request = sent(&mut a).remove(0);
         assert_eq!(request[4..], a.ours().magic.to_be_bytes());
-        b.handle_packet(NOW, &[&request[..], b"padding"].concat())
+        b.handle_input(NOW, &[&request[..], b"padding"].concat())
             .unwrap();
         let reply = sent(&mut b).remove(0);
         assert_eq!(reply[..2], [Code::ECHO_REPLY.0, identifier]);
         assert_eq!(reply[4..], b.ours().magic.to_be_bytes());
-        a.handle_packet(NOW, &reply).unwrap();
+        a.handle_input(NOW, &reply).unwrap();
         assert_eq!(events(&mut a), [LcpEvent::EchoReply { identifier }]);
         // A second answer is not an answer.
-        let again = a.handle_packet(NOW, &reply);
+        let again = a.handle_input(NOW, &reply);
         assert_eq!(again, Err(LcpDiscard::UnaskedEchoReply { identifier }));
         assert_eq!(a.stats().unasked_echo_replies, 1);
     }
@@ -201,7 +202,7 @@ mod section_5_8 {
         };
         let (mut a, b) = opened(default(), small);
         let data = [&b.ours().magic.to_be_bytes()[..], &[9; 500]].concat();
-        a.handle_packet(NOW, &packet(Code::ECHO_REQUEST, 5, &data))
+        a.handle_input(NOW, &packet(Code::ECHO_REQUEST, 5, &data))
             .unwrap();
         let reply = sent(&mut a).remove(0);
         assert_eq!(reply.len(), 128);
@@ -215,7 +216,7 @@ mod section_5_8 {
         sent(&mut early);
         assert_eq!(early.send_echo_request(), None);
         for code in [Code::ECHO_REQUEST, Code::ECHO_REPLY, Code::DISCARD_REQUEST] {
-            let result = early.handle_packet(NOW, &packet(code, 1, &[0; 4]));
+            let result = early.handle_input(NOW, &packet(code, 1, &[0; 4]));
             assert_eq!(result, Err(LcpDiscard::NotOpen(code)));
         }
         assert!(sent(&mut early).is_empty());
@@ -237,8 +238,8 @@ mod section_5_8 {
         a.send_echo_request().unwrap();
         let request = sent(&mut a).remove(0);
         assert_eq!(request[4..8], [0; 4]);
-        b.handle_packet(NOW, &request).unwrap();
-        a.handle_packet(NOW, &sent(&mut b).remove(0)).unwrap();
+        b.handle_input(NOW, &request).unwrap();
+        a.handle_input(NOW, &sent(&mut b).remove(0)).unwrap();
         assert_eq!(a.stats().echo_replies, 1);
     }
 
@@ -246,12 +247,12 @@ mod section_5_8 {
     fn a_wrong_magic_number_is_not_answered() {
         let (mut a, b) = opened(default(), default());
         let found = b.ours().magic ^ 1;
-        let result = a.handle_packet(NOW, &packet(Code::ECHO_REQUEST, 1, &found.to_be_bytes()));
+        let result = a.handle_input(NOW, &packet(Code::ECHO_REQUEST, 1, &found.to_be_bytes()));
         let expected = b.ours().magic;
         assert_eq!(result, Err(LcpDiscard::Magic { found, expected }));
         assert!(sent(&mut a).is_empty());
         for data in 0..4 {
-            let short = a.handle_packet(NOW, &packet(Code::ECHO_REQUEST, 1, &[0; 4][..data]));
+            let short = a.handle_input(NOW, &packet(Code::ECHO_REQUEST, 1, &[0; 4][..data]));
             assert_eq!(short, Err(LcpDiscard::Short(Code::ECHO_REQUEST)));
         }
     }
@@ -261,7 +262,7 @@ mod section_5_8 {
         let (mut a, _) = opened(default(), default());
         a.send_echo_request();
         let echo = sent(&mut a).remove(0);
-        a.handle_packet(NOW, &echo).unwrap();
+        a.handle_input(NOW, &echo).unwrap();
         assert_eq!(events(&mut a), [LcpEvent::LoopedBack]);
         assert!(sent(&mut a).is_empty(), "no answer to ourselves");
         assert_eq!(a.stats().own_magic, 1);
@@ -276,7 +277,7 @@ mod section_5_9 {
     fn discards_are_thrown_away() {
         let (mut a, mut b) = opened(default(), default());
         assert!(a.send_discard_request(&[1; 100]));
-        b.handle_packet(NOW, &sent(&mut a).remove(0)).unwrap();
+        b.handle_input(NOW, &sent(&mut a).remove(0)).unwrap();
         assert!(sent(&mut b).is_empty() && events(&mut b).is_empty());
         assert_eq!(b.stats().discard_requests, 1);
     }
@@ -289,14 +290,14 @@ mod rfc_1570 {
     fn identification() {
         let (mut a, mut b) = opened(default(), default());
         assert!(a.send_identification(b"router 1"));
-        b.handle_packet(NOW, &sent(&mut a).remove(0)).unwrap();
+        b.handle_input(NOW, &sent(&mut a).remove(0)).unwrap();
         assert_eq!(
             events(&mut b),
             [LcpEvent::Identification(b"router 1".to_vec())]
         );
         // What is kept of a long one is bounded.
         a.send_identification(&[b'x'; 1400]);
-        b.handle_packet(NOW, &sent(&mut a).remove(0)).unwrap();
+        b.handle_input(NOW, &sent(&mut a).remove(0)).unwrap();
         assert_eq!(events(&mut b), [LcpEvent::Identification(vec![b'x'; 256])]);
     }
 
@@ -305,11 +306,11 @@ mod rfc_1570 {
         let (mut a, mut b) = opened(default(), default());
         for left in [Some(Duration::from_secs(90)), None, Some(Duration::ZERO)] {
             assert!(a.send_time_remaining(left));
-            b.handle_packet(NOW, &sent(&mut a).remove(0)).unwrap();
+            b.handle_input(NOW, &sent(&mut a).remove(0)).unwrap();
             assert_eq!(events(&mut b), [LcpEvent::TimeRemaining(left)]);
         }
         let magic = a.ours().magic.to_be_bytes();
-        let short = b.handle_packet(NOW, &packet(Code::TIME_REMAINING, 1, &magic));
+        let short = b.handle_input(NOW, &packet(Code::TIME_REMAINING, 1, &magic));
         assert_eq!(short, Err(LcpDiscard::Short(Code::TIME_REMAINING)));
     }
 
@@ -587,7 +588,7 @@ mod section_6 {
         let request = sent(&mut end).remove(0);
         let options = ppp_lcp_ncp::wire::ConfigOptions::parse(&request[4..]).unwrap();
         let mrru = options.find(17).unwrap();
-        end.handle_packet(
+        end.handle_input(
             NOW,
             &packet(Code::CONFIGURE_REJECT, request[1], mrru.octets),
         )
@@ -696,7 +697,7 @@ mod section_6_4 {
                     suggested.push(octets[6..10].to_vec());
                 }
                 packets += 1;
-                let _ = end.handle_packet(NOW, &octets);
+                let _ = end.handle_input(NOW, &octets);
             }
             assert!(packets < 100);
         }
@@ -720,7 +721,7 @@ mod section_6_4 {
         );
         let first = sent(&mut end).remove(0);
         let nak = packet(Code::CONFIGURE_NAK, first[1], &[5, 6, 1, 1, 1, 1]);
-        end.handle_packet(NOW, &nak).unwrap();
+        end.handle_input(NOW, &nak).unwrap();
         let second = sent(&mut end).remove(0);
         assert_eq!(second[4..6], [5, 6]);
         assert_ne!(second[6..10], first[6..10]);

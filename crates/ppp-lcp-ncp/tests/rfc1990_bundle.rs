@@ -20,6 +20,9 @@ use ppp_lcp_ncp::multilink::{
 use ppp_lcp_ncp::ncp::{IpcpConfig, VjParameters};
 use ppp_lcp_ncp::wire::{PppPacket, PppProtocol};
 use testkit::{Discarded, Network, Node, Port, SeededRandom, for_each_seed};
+use two_ends::TwoEnds;
+
+mod two_ends;
 
 const IP: PppProtocol = PppProtocol::IPV4;
 const SECOND: Duration = Duration::from_secs(1);
@@ -143,50 +146,6 @@ impl Pair {
         ends.all(|end| end.is_open(IP) && end.is_open(PppProtocol::IPV6))
     }
 
-    fn settle(&mut self) {
-        let mut packet = PacketBuf::new();
-        for _ in 0..10_000 {
-            let mut moved = false;
-            for from in 0..2 {
-                while let Some((member, _)) = self.ends[from].poll_transmit(&mut packet) {
-                    moved = true;
-                    self.line.push((from, member, packet.as_slice().to_vec()));
-                    if !self.cut.contains(&member) {
-                        let to = &mut self.ends[1 - from];
-                        let _ = to.handle_input(self.now, member, packet.as_slice());
-                    }
-                }
-                while let Some(protocol) = self.ends[from].poll_packet(&mut packet) {
-                    self.delivered[from].push((protocol, packet.as_slice().to_vec()));
-                }
-                while let Some(event) = self.ends[from].poll_event() {
-                    moved = true;
-                    self.events[from].push(event);
-                }
-            }
-            if !moved {
-                return;
-            }
-        }
-        panic!("no end of it");
-    }
-
-    fn run(&mut self, time: Duration) {
-        let until = self.now + time;
-        loop {
-            let timers = self.ends.iter().filter_map(Bundle::poll_timeout);
-            let Some(next) = timers.min().filter(|next| *next <= until) else {
-                break;
-            };
-            self.now = next;
-            for end in &mut self.ends {
-                end.handle_timeout(next);
-            }
-            self.settle();
-        }
-        self.now = until;
-    }
-
     /// Sends a packet, and whether it came out.
     fn send(&mut self, from: usize, packet: &[u8]) -> bool {
         self.ends[from].send(self.now, IP, packet).unwrap();
@@ -194,6 +153,35 @@ impl Pair {
         self.settle();
         let new = self.delivered[1 - from].get(before);
         new.is_some_and(|new| *new == (IP, packet.to_vec()))
+    }
+}
+
+impl TwoEnds for Pair {
+    type End = Bundle;
+
+    fn parts(&mut self) -> (&mut Instant, &mut [Bundle; 2]) {
+        (&mut self.now, &mut self.ends)
+    }
+
+    fn carry_from(&mut self, from: usize) -> bool {
+        let mut packet = PacketBuf::new();
+        let mut moved = false;
+        while let Some((member, _)) = self.ends[from].poll_transmit(&mut packet) {
+            moved = true;
+            self.line.push((from, member, packet.as_slice().to_vec()));
+            if !self.cut.contains(&member) {
+                let to = &mut self.ends[1 - from];
+                let _ = to.handle_input(self.now, member, packet.as_slice());
+            }
+        }
+        while let Some(protocol) = self.ends[from].poll_packet(&mut packet) {
+            self.delivered[from].push((protocol, packet.as_slice().to_vec()));
+        }
+        while let Some(event) = self.ends[from].poll_event() {
+            moved = true;
+            self.events[from].push(event);
+        }
+        moved
     }
 }
 

@@ -19,7 +19,7 @@ use ppp_lcp_ncp::ncp::IpcpConfig;
 use ppp_lcp_ncp::pppoe::{
     AccessConcentrator, Client, ClientConfig, ClientEnd, ClientEvent, ClientState,
     ConcentratorConfig, ConcentratorEvent, Peer, PppoeCode, PppoeDiscard, PppoePacket, PppoeRepr,
-    PppoeSendError, SessionEnd, TagKind, Tags, append_tag,
+    PppoeSendError, PppoeTransmit, SessionEnd, TagKind, Tags, append_tag,
 };
 use ppp_lcp_ncp::wire::PppProtocol;
 use proptest::prelude::*;
@@ -112,6 +112,16 @@ impl Seen {
         }
     }
 
+    /// A frame that was sent, which is what the machine says it is.
+    fn of(transmit: &PppoeTransmit, frame: &PacketBuf) -> Self {
+        let seen = Self::parse(frame.as_slice());
+        let address = seen.destination;
+        let vlan_tags = seen.vlans;
+        let peer = Peer { address, vlan_tags };
+        assert_eq!((transmit.code, transmit.peer), (seen.code, peer));
+        seen
+    }
+
     fn values(&self, kind: TagKind) -> Vec<&[u8]> {
         let tags = self.tags.iter().filter(|(it, _)| *it == kind);
         tags.map(|(_, value)| value.as_slice()).collect()
@@ -124,15 +134,14 @@ impl Seen {
 
 fn sent_by_client(client: &mut Client) -> Option<Seen> {
     let mut frame = PacketBuf::new();
-    client
-        .poll_transmit(&mut frame)
-        .then(|| Seen::parse(frame.as_slice()))
+    let transmit = client.poll_transmit(&mut frame)?;
+    Some(Seen::of(&transmit, &frame))
 }
 
 fn sent_by_ac(ac: &mut AccessConcentrator) -> Option<Seen> {
     let mut frame = PacketBuf::new();
-    ac.poll_transmit(&mut frame)
-        .then(|| Seen::parse(frame.as_slice()))
+    let transmit = ac.poll_transmit(&mut frame)?;
+    Some(Seen::of(&transmit, &frame))
 }
 
 /// All that the two have to send, until neither has more.
@@ -140,12 +149,14 @@ fn exchange(now: Instant, client: &mut Client, ac: &mut AccessConcentrator) {
     let mut frame = PacketBuf::new();
     loop {
         let mut idle = true;
-        while client.poll_transmit(&mut frame) {
+        while let Some(transmit) = client.poll_transmit(&mut frame) {
             idle = false;
+            Seen::of(&transmit, &frame);
             ac.handle_input(now, frame.as_slice()).unwrap();
         }
-        while ac.poll_transmit(&mut frame) {
+        while let Some(transmit) = ac.poll_transmit(&mut frame) {
             idle = false;
+            Seen::of(&transmit, &frame);
             client.handle_input(now, frame.as_slice()).unwrap();
         }
         if idle {

@@ -536,7 +536,7 @@ mod pppoe {
         }
 
         fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Port> {
-            if self.client.poll_transmit(out) {
+            if self.client.poll_transmit(out).is_some() {
                 return Some(0);
             }
             self.link.as_mut()?.link.poll_transmit(out)?;
@@ -625,7 +625,7 @@ mod pppoe {
         }
 
         fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Port> {
-            if self.ac.poll_transmit(out) {
+            if self.ac.poll_transmit(out).is_some() {
                 return Some(0);
             }
             for (session, end) in &mut self.links {
@@ -755,7 +755,7 @@ mod pppoe {
         }
 
         fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Port> {
-            self.client.poll_transmit(out).then_some(0)
+            self.client.poll_transmit(out).map(|_| 0)
         }
 
         fn poll_timeout(&self) -> Option<Instant> {

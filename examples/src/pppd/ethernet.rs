@@ -242,10 +242,11 @@ impl Pppoe {
     /// Puts the frames that are to be sent into `out`.
     pub fn poll_transmit(&mut self, out: &mut Outbox) {
         let mut frame = PacketBuf::new();
-        while match self {
+        while let Some(transmit) = match self {
             Self::Client(client) => client.poll_transmit(&mut frame),
             Self::Concentrator(concentrator, _) => concentrator.poll_transmit(&mut frame),
         } {
+            tracing::trace!("{} to {}", transmit.code, transmit.peer);
             out.push(core::mem::take(&mut frame));
         }
     }

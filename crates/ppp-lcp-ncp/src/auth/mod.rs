@@ -18,6 +18,7 @@
 mod authenticator;
 mod digest;
 mod event;
+mod exchange;
 mod mschap;
 mod secret;
 mod supplicant;

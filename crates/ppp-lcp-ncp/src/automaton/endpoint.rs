@@ -5,7 +5,7 @@ use super::event::{
 };
 use super::negotiation::{Negotiation, Offer};
 use super::step::{Actions, Event, State, step};
-use crate::wire::{Code, ControlPacket, ControlRepr};
+use crate::wire::{Code, ControlPacket, ControlRepr, PppProtocol};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use packet_buffer::{Instant, PacketBuf, RandomSource};
@@ -20,7 +20,7 @@ const MAX_EVENTS: usize = 16;
 /// One end of a control protocol: the automaton with its timer, its counters and its packets.
 ///
 /// The packets that [`poll_transmit`](Self::poll_transmit) writes, and those that
-/// [`handle_packet`](Self::handle_packet) takes, are the information field of PPP packets of
+/// [`handle_input`](Self::handle_input) takes, are the information field of PPP packets of
 /// [`Negotiation::PROTOCOL`].
 ///
 /// A second answer to one request is discarded, so that a duplicated Configure-Ack does not
@@ -173,7 +173,7 @@ impl<N: Negotiation> Endpoint<N> {
     /// # Errors
     ///
     /// It was ignored; nothing but the counters has changed.
-    pub fn handle_packet<'a>(
+    pub fn handle_input<'a>(
         &mut self,
         now: Instant,
         information: &'a [u8],
@@ -211,14 +211,13 @@ impl<N: Negotiation> Endpoint<N> {
         }
     }
 
-    /// Writes the next control packet in place of what `out` holds; false when there is none.
-    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool {
-        let Some(packet) = self.outbox.pop_front() else {
-            return false;
-        };
+    /// Writes the next control packet in place of what `out` holds, and says which protocol's
+    /// information it is: [`Negotiation::PROTOCOL`]. `None` when there is none.
+    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
+        let packet = self.outbox.pop_front()?;
         out.reset(PacketBuf::DEFAULT_HEADROOM);
         out.append_slice(packet.as_slice());
-        true
+        Some(N::PROTOCOL)
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.

@@ -4,7 +4,7 @@ use super::{
     Discard, Endpoint, EndpointConfig, EndpointConfigError, EndpointStats, LayerEvent, Negotiation,
     Received, State,
 };
-use crate::wire::{Code, ControlPacket};
+use crate::wire::{Code, ControlPacket, PppProtocol};
 use alloc::boxed::Box;
 use core::fmt;
 use packet_buffer::{Instant, PacketBuf, RandomSource};
@@ -144,11 +144,11 @@ impl<T: Transforms> TransformProtocol<T> {
     /// # Errors
     ///
     /// It was ignored; nothing but the counters has changed.
-    pub fn handle_packet(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
+    pub fn handle_input(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
         let acknowledged = T::acknowledged(self.negotiation());
         let received = self
             .endpoint
-            .handle_packet(now, information, &mut *self.random)?;
+            .handle_input(now, information, &mut *self.random)?;
         if let Received::Own(packet) = received {
             return self.transforms.on_own(&mut self.endpoint, &packet);
         }
@@ -174,11 +174,10 @@ impl<T: Transforms> TransformProtocol<T> {
         self.follow();
     }
 
-    /// Writes the next packet in place of what `out` holds; false when there is none.
-    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool {
-        if !self.endpoint.poll_transmit(out) {
-            return false;
-        }
+    /// Writes the next packet in place of what `out` holds, and says which protocol's information
+    /// it is: [`Negotiation::PROTOCOL`]. `None` when there is none.
+    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
+        let protocol = self.endpoint.poll_transmit(out)?;
         // Each of these is a border between packets before and packets behind it.
         match out.as_slice().first().copied().map(Code) {
             Some(Code::CONFIGURE_REQUEST) => self.transforms.stop_receive(&mut self.endpoint),
@@ -189,7 +188,7 @@ impl<T: Transforms> TransformProtocol<T> {
             Some(Code::RESET_ACK) => self.transforms.reset_send(),
             _ => {}
         }
-        true
+        Some(protocol)
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.

@@ -31,8 +31,8 @@
 //! let mut packet = PacketBuf::new();
 //! while !ends.iter().all(Ccp::is_open) {
 //!     let [a, b] = &mut ends;
-//!     while a.poll_transmit(&mut packet) {
-//!         b.handle_packet(now, packet.as_slice())?;
+//!     while a.poll_transmit(&mut packet).is_some() {
+//!         b.handle_input(now, packet.as_slice())?;
 //!     }
 //!     ends.swap(0, 1);
 //! }

@@ -3,7 +3,9 @@
 //!
 //! Beside safe code, the bench `ppp` shows what they save.
 
-use super::block::{BLOCK, Block, Classes, Expanded, FLIP, LANE, Lanes, entry, lanes, put};
+use super::block::{
+    BLOCK, Block, Classes, Expanded, FLIP, LANE, Lanes, entry, lanes, low_bits, put,
+};
 use super::decode::Scanner;
 use super::encode::escape;
 use super::{ESCAPE, ESCAPE_MASK, FLAG};
@@ -85,6 +87,8 @@ impl Avx512 {
 const BITS: i64 = 0x8040_2010_0804_0201_u64.cast_signed();
 
 impl Lanes for Avx2 {
+    const FEW: usize = 24;
+
     #[inline(always)]
     fn classes(self, block: &Block, accm: u32) -> Classes {
         let mut classes = Classes::default();
@@ -193,6 +197,21 @@ fn expand(block: &Block, special: u64, out: &mut Expanded) -> usize {
 }
 
 impl Lanes for Avx512 {
+    const FEW: usize = 8;
+
+    #[inline(always)]
+    fn padded(self, octets: &[u8]) -> Block {
+        let mut block = [0; BLOCK];
+        let mask = low_bits(octets.len());
+        // SAFETY: the value is made only where the processor has the features; it reads the octets
+        // of the slice, of which the mask has no more, and writes those of the block.
+        unsafe {
+            let octets = _mm512_maskz_loadu_epi8(mask, octets.as_ptr().cast());
+            _mm512_storeu_si512(block.as_mut_ptr().cast(), octets);
+        }
+        block
+    }
+
     #[inline(always)]
     fn classes(self, block: &Block, accm: u32) -> Classes {
         // SAFETY: the value is made only where the processor has the features.
@@ -382,13 +401,15 @@ const fn expand_table() -> [[u8; 2 * LANE]; 256] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::block::{Portable, low_bits};
+    use super::super::block::Portable;
     use super::*;
     use proptest::prelude::*;
 
     fn assert_equal<L: Lanes>(lanes: L, block: &Block, accm: u32, keep: u64, flip: u64) {
         let classes = Portable.classes(block, accm);
         assert_eq!(lanes.classes(block, accm), classes);
+        let some = &block[..keep.count_ones() as usize];
+        assert_eq!(lanes.padded(some), Portable.padded(some));
         let length = keep.count_ones() as usize;
         let [mut ours, mut theirs] = [[0; BLOCK]; 2];
         lanes.gather(block, keep, flip, &mut ours);

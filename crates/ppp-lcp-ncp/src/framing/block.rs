@@ -50,6 +50,19 @@ pub(super) const fn low_bits(count: usize) -> u64 {
 
 /// What can be done with blocks. A value of the type proves that the processor can do it.
 pub(super) trait Lanes: Copy {
+    /// Fewer octets than these are taken one after the other: to make a block of them takes longer.
+    const FEW: usize;
+
+    /// Fewer octets than a block has, with zeroes behind them.
+    #[inline(always)]
+    fn padded(self, octets: &[u8]) -> Block {
+        let mut block = [0; BLOCK];
+        if let Some(part) = block.get_mut(..octets.len()) {
+            part.copy_from_slice(octets);
+        }
+        block
+    }
+
     /// What is where; control characters are those with a bit in `accm`.
     fn classes(self, block: &Block, accm: u32) -> Classes;
 
@@ -70,6 +83,8 @@ pub(super) trait Lanes: Copy {
 pub(super) struct Portable;
 
 impl Lanes for Portable {
+    const FEW: usize = 24;
+
     #[inline]
     fn classes(self, block: &Block, accm: u32) -> Classes {
         if is_plain(block, accm) {

@@ -114,7 +114,7 @@ impl Decoder {
         if self.scanner.place == Place::Delivered {
             self.scanner.begin();
         }
-        let length = if input.len() < FEW {
+        let length = if input.len() < FEWEST {
             self.scanner.take_few(input)
         } else {
             self.unit.scan(&mut self.scanner, input)
@@ -140,8 +140,8 @@ pub(super) struct Scanner {
 /// Octets of a frame, escapes among them, up to which it is not copied before its check sequence is right.
 const MOST_SHORT: usize = 32;
 
-/// So few octets are taken one after the other: to make a block of them takes longer.
-const FEW: usize = 24;
+/// So few octets are taken one after the other, whatever instructions there are.
+const FEWEST: usize = 8;
 
 /// The octets that a frame has at least.
 // RFC 1662 §4.3 MUST (invalid): less than four octets with the shorter sequence are no frame.
@@ -153,15 +153,13 @@ impl Scanner {
     pub(super) fn scan<L: Lanes>(&mut self, lanes: L, input: &mut &[u8]) -> Option<usize> {
         loop {
             self.take_plain(lanes, input);
-            let mut padded = [0; BLOCK];
+            let part;
             let (block, size) = match input.first_chunk::<BLOCK>() {
                 Some(block) => (block, BLOCK),
-                None if input.len() < FEW => return self.take_few(input),
+                None if input.len() < L::FEW => return self.take_few(input),
                 None => {
-                    if let Some(part) = padded.get_mut(..input.len()) {
-                        part.copy_from_slice(input);
-                    }
-                    (&padded, input.len())
+                    part = lanes.padded(input);
+                    (&part, input.len())
                 }
             };
             let (taken, length) = self.take_block(lanes, block, size);
@@ -174,7 +172,9 @@ impl Scanner {
 
     /// Takes octets one after the other until a good frame ends; its length.
     fn take_few(&mut self, input: &mut &[u8]) -> Option<usize> {
-        while let Some((&octet, rest)) = input.split_first() {
+        loop {
+            self.take_plain_octets(input);
+            let (&octet, rest) = input.split_first()?;
             *input = rest;
             if octet == FLAG {
                 let length = self.end();
@@ -191,7 +191,24 @@ impl Scanner {
                 self.take_octet(octet);
             }
         }
-        None
+    }
+
+    /// Takes octets that are what they are, while there is room.
+    fn take_plain_octets(&mut self, input: &mut &[u8]) {
+        if self.place != Place::Inside {
+            return;
+        }
+        let room = self.frame.get_mut(self.length..self.limit);
+        let mut count = 0;
+        for (place, octet) in room.unwrap_or_default().iter_mut().zip(*input) {
+            if *octet == FLAG || *octet == ESCAPE || is_control(*octet, self.accm) {
+                break;
+            }
+            *place = *octet;
+            count += 1;
+        }
+        *input = input.get(count..).unwrap_or_default();
+        self.length += count;
     }
 
     /// Takes an octet of a frame.
@@ -260,15 +277,60 @@ impl Scanner {
         size: usize,
     ) -> (usize, Option<usize>) {
         let classes = lanes.classes(block, self.accm).within(size);
+        if self.place == Place::Outside {
+            let strays = size.min(classes.flags.trailing_zeros() as usize);
+            self.stats.stray_octets += u64::from(low_bits(strays).count_ones());
+            if strays < size {
+                self.begin();
+            }
+            return (size.min(strays + 1), None);
+        }
+        let is_whole = size == BLOCK;
+        if classes.controls == 0 {
+            return self.take_clean(lanes, block, classes, size, is_whole);
+        }
+        // RFC 1662 §4.2 MUST (remove): control characters of the map are removed, wherever they are.
+        let kept = low_bits(size) & !classes.controls;
+        let mut clean = [0; BLOCK];
+        lanes.gather(block, kept, 0, &mut clean);
+        let clean_size = kept.count_ones() as usize;
+        let clean_classes = lanes.classes(&clean, 0).within(clean_size);
+        let (taken, length) = self.take_clean(lanes, &clean, clean_classes, clean_size, is_whole);
+        let taken = if taken == clean_size {
+            size
+        } else {
+            // What is taken of a block ends with a flag.
+            let flags = clean_classes.flags & low_bits(taken);
+            behind_bit(classes.flags, flags.count_ones())
+        };
+        let controls = classes.controls & low_bits(taken);
+        self.stats.stray_controls += u64::from(controls.count_ones());
+        (taken, length)
+    }
+
+    /// The same, of a block without control characters, which is part of a longer one unless it `is_whole`.
+    #[inline(always)]
+    fn take_clean<L: Lanes>(
+        &mut self,
+        lanes: L,
+        block: &Block,
+        classes: Classes,
+        size: usize,
+        is_whole: bool,
+    ) -> (usize, Option<usize>) {
         let mut at = 0;
         while at < size {
             let begins = self.place == Place::Inside && self.length == 0;
             if begins {
-                at = self.skip_bad(lanes, block, classes, at);
+                let good;
+                (at, good) = self.take_short(lanes, block, classes, at);
+                if good.is_some() {
+                    return (at, good);
+                }
             }
             let flags = classes.flags & !low_bits(at);
             // A frame that may be short is looked at again when its end is there, rather than in two parts.
-            if begins && flags == 0 && size == BLOCK && at > BLOCK - MOST_SHORT && at < BLOCK {
+            if begins && flags == 0 && is_whole && at > size / 2 && at < size {
                 return (at, None);
             }
             let end = size.min(flags.trailing_zeros() as usize);
@@ -286,49 +348,58 @@ impl Scanner {
         (size, None)
     }
 
-    /// At the beginning of a frame: skips and counts the frames from `at` on that end in the block, are short
-    /// and cannot be good, and returns where the next begins. Most of them are not copied.
+    /// At the beginning of a frame: takes the frames from `at` on that are short and end in the block, up to
+    /// the first that is good; where the next begins, and the length of the good one. The others are
+    /// counted, most of them without a copy.
     // RFC 1662 §4.3 MUST (invalid): frames with a wrong check sequence are discarded.
     #[inline(always)]
-    fn skip_bad<L: Lanes>(
+    fn take_short<L: Lanes>(
         &mut self,
         lanes: L,
         block: &Block,
         classes: Classes,
         at: usize,
-    ) -> usize {
+    ) -> (usize, Option<usize>) {
         let mut at = self.skip_short(classes, at);
         if self.fcs != Fcs::Bits16 {
-            return at;
+            return (at, None);
         }
         let mut bad = 0;
-        loop {
+        let good = loop {
             let flags = classes.flags & !low_bits(at);
             let end = flags.trailing_zeros() as usize;
-            let run = low_bits(end) & !low_bits(at);
-            let (escapes, controls) = (classes.escapes & run, classes.controls & run);
-            // An escape could be in front of a control character, and so about the octet behind it.
-            if flags == 0 || end - at > MOST_SHORT || escapes != 0 && controls != 0 {
-                break;
+            if flags == 0 || end - at > MOST_SHORT {
+                break None;
             }
-            let mut left = [0; BLOCK];
+            let run = low_bits(end) & !low_bits(at);
+            let escapes = classes.escapes & run;
+            let mut unescaped = [0; BLOCK];
             let mut is_aborted = false;
-            let frame = if escapes | controls == 0 {
+            let frame = if escapes == 0 {
                 block.get(at..end)
             } else {
                 let starters = starters(escapes);
-                let (kept, flip) = (run & !starters & !controls, starters << 1);
+                let (kept, flip) = (run & !starters, starters << 1);
                 is_aborted = flip & !run != 0;
-                lanes.gather(block, kept, flip & run, &mut left);
-                left.get(..kept.count_ones() as usize)
+                lanes.gather(block, kept, flip & run, &mut unescaped);
+                unescaped.get(..kept.count_ones() as usize)
             };
             let frame = frame.unwrap_or_default();
             if !is_aborted && frame.len() >= SHORT {
+                at = end + 1;
                 if fcs::is_good_fcs16(frame) {
-                    break;
+                    self.length = frame.len();
+                    if let Some(room) = self.frame.first_chunk_mut() {
+                        if escapes == 0 {
+                            lanes.gather(block, run, 0, room);
+                        } else {
+                            *room = unescaped;
+                        }
+                    }
+                    self.stats.frames += 1;
+                    break Some(self.length - Fcs::Bits16.size());
                 }
                 bad += 1;
-                at = end + 1;
             } else {
                 let stats = &mut self.stats;
                 *match frame.len() {
@@ -339,10 +410,9 @@ impl Scanner {
                 // More of them may follow.
                 at = self.skip_short(classes, end + 1);
             }
-            self.stats.stray_controls += u64::from(controls.count_ones());
-        }
+        };
         self.stats.bad_fcs += bad;
-        at
+        (at, good)
     }
 
     /// At the beginning of a frame: counts the frames from `at` on that end in the block and have
@@ -358,13 +428,11 @@ impl Scanner {
         let flags = classes.flags & behind & low_bits(long.trailing_zeros() as usize);
         let next = BLOCK - flags.leading_zeros() as usize;
         let frames = behind & low_bits(next);
-        let (escapes, controls) = (classes.escapes & frames, classes.controls & frames);
-        // An escape could be in front of a control character, and so about the octet behind it.
-        if flags == 0 || escapes != 0 && controls != 0 {
+        if flags == 0 {
             return at;
         }
-        let starters = starters(escapes);
-        let kept = others & frames & !starters & !controls;
+        let starters = starters(classes.escapes & frames);
+        let kept = others & frames & !starters;
         let aborted = flags & starters << 1;
         // Between two flags all bits are set. Another one among them carries over to the second flag.
         let with_octets = flags & (others & frames).wrapping_add(kept);
@@ -372,7 +440,6 @@ impl Scanner {
         self.stats.aborted += count(aborted);
         self.stats.runts += count(with_octets & !aborted);
         self.stats.empty += count(flags & !with_octets & !aborted);
-        self.stats.stray_controls += count(controls);
         next
     }
 
@@ -386,31 +453,11 @@ impl Scanner {
         at: usize,
         end: usize,
     ) {
-        let run = low_bits(end) & !low_bits(at);
-        let controls = classes.controls & run;
-        match self.place {
-            Place::Outside => {
-                self.stats.stray_octets += u64::from(run.count_ones());
-                return;
-            }
-            // RFC 1662 §4.2 MUST (remove): control characters of the map are removed, wherever they are.
-            Place::Overlong | Place::Delivered => {
-                self.stats.stray_controls += u64::from(controls.count_ones());
-                return;
-            }
-            Place::Inside | Place::Escaped => {}
-        }
-        if controls == 0 {
+        if let Place::Inside | Place::Escaped = self.place {
+            let run = low_bits(end) & !low_bits(at);
             let escapes = (classes.escapes & run) >> (at % BLOCK);
             self.unescape(lanes, block, at, end - at, escapes);
-            return;
         }
-        self.stats.stray_controls += u64::from(controls.count_ones());
-        let mut left = [0; BLOCK];
-        lanes.gather(block, run & !controls, 0, &mut left);
-        let size = (run & !controls).count_ones() as usize;
-        let escapes = lanes.classes(&left, 0).within(size).escapes;
-        self.unescape(lanes, &left, 0, size, escapes);
     }
 
     /// Takes `size` octets of a block from `at` on; `escapes` has their first at bit 0.
@@ -490,6 +537,16 @@ impl Scanner {
         }
         good
     }
+}
+
+/// The place behind the bit of this number, the lowest of which is the first.
+#[inline]
+fn behind_bit(mask: u64, number: u32) -> usize {
+    let mut rest = mask;
+    for _ in 1..number {
+        rest &= rest.wrapping_sub(1);
+    }
+    rest.trailing_zeros() as usize + 1
 }
 
 /// The length without the check sequence, when that is right.

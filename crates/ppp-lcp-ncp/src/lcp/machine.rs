@@ -114,8 +114,8 @@ pub struct LcpStats {
 /// let mut packet = PacketBuf::new();
 /// while !ends.iter().all(Lcp::is_open) {
 ///     let [a, b] = &mut ends;
-///     if a.poll_transmit(&mut packet) {
-///         b.handle_packet(now, packet.as_slice())?;
+///     if a.poll_transmit(&mut packet).is_some() {
+///         b.handle_input(now, packet.as_slice())?;
 ///     }
 ///     ends.swap(0, 1);
 /// }
@@ -234,10 +234,10 @@ impl Lcp {
     /// # Errors
     ///
     /// It was ignored; nothing but the counters has changed.
-    pub fn handle_packet(&mut self, now: Instant, information: &[u8]) -> Result<(), LcpDiscard> {
+    pub fn handle_input(&mut self, now: Instant, information: &[u8]) -> Result<(), LcpDiscard> {
         let received = self
             .endpoint
-            .handle_packet(now, information, &mut *self.random)?;
+            .handle_input(now, information, &mut *self.random)?;
         let result = match received {
             Received::Done => {
                 self.note_code_reject(information);
@@ -342,9 +342,9 @@ impl Lcp {
         self.settle(now);
     }
 
-    /// Writes the next LCP packet, the information field of a PPP packet, in place of what `out`
-    /// holds; false when there is none.
-    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool {
+    /// Writes the next packet in place of what `out` holds, and says which protocol's information
+    /// it is: [`PppProtocol::LCP`]. `None` when there is none.
+    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
         self.endpoint.poll_transmit(out)
     }
 

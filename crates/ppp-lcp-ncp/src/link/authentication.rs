@@ -52,14 +52,14 @@ impl Link {
         let result = match (authenticator, supplicant) {
             (Some(authenticator), Some(supplicant)) => {
                 if is_for_authenticator(protocol, information) {
-                    authenticator.handle_packet(now, information)
+                    authenticator.handle_input(now, information)
                 } else {
-                    supplicant.handle_packet(now, information, own_challenge.as_ref())
+                    supplicant.handle_input(now, information, own_challenge.as_ref())
                 }
             }
-            (Some(authenticator), None) => authenticator.handle_packet(now, information),
+            (Some(authenticator), None) => authenticator.handle_input(now, information),
             (None, Some(supplicant)) => {
-                supplicant.handle_packet(now, information, own_challenge.as_ref())
+                supplicant.handle_input(now, information, own_challenge.as_ref())
             }
             (None, None) => return Err(LinkDiscard::NotNegotiated(protocol)),
         };
@@ -122,17 +122,10 @@ impl Link {
     }
 
     pub(super) fn poll_authentication(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
-        if let Some(authenticator) = &mut self.authenticator
-            && authenticator.poll_transmit(out)
-        {
-            return Some(authenticator.method().protocol());
-        }
-        if let Some(supplicant) = &mut self.supplicant
-            && supplicant.poll_transmit(out)
-        {
-            return Some(supplicant.method().protocol());
-        }
-        None
+        let peers = self.authenticator.as_mut();
+        peers
+            .and_then(|authenticator| authenticator.poll_transmit(out))
+            .or_else(|| self.supplicant.as_mut()?.poll_transmit(out))
     }
 
     pub(super) fn begin_authentication(&mut self, now: Instant) {
@@ -227,9 +220,8 @@ impl Link {
         let Some(authenticator) = &mut self.authenticator else {
             return;
         };
-        let protocol = authenticator.method().protocol();
         let mut packet = PacketBuf::new();
-        while authenticator.poll_transmit(&mut packet) {
+        while let Some(protocol) = authenticator.poll_transmit(&mut packet) {
             PppRepr::new(protocol).emit(&mut packet);
             let transmit = LinkTransmit { framing, protocol };
             self.parting

@@ -17,9 +17,9 @@ pub(super) trait Control {
     fn set_peer_limit(&mut self, octets: usize);
     fn lower_down(&mut self, now: Instant);
     fn protocol_rejected(&mut self, now: Instant);
-    fn handle_packet(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard>;
+    fn handle_input(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard>;
     fn handle_timeout(&mut self, now: Instant);
-    fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool;
+    fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol>;
     fn poll_timeout(&self) -> Option<Instant>;
     fn poll_event(&mut self) -> Option<LayerEvent>;
 }
@@ -42,15 +42,15 @@ macro_rules! control {
                 self.protocol_rejected(now);
             }
 
-            fn handle_packet(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
-                self.handle_packet(now, information)
+            fn handle_input(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
+                self.handle_input(now, information)
             }
 
             fn handle_timeout(&mut self, now: Instant) {
                 self.handle_timeout(now);
             }
 
-            fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool {
+            fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
                 self.poll_transmit(out)
             }
 
@@ -124,7 +124,7 @@ impl<A: Control, B: Control> Pair<A, B> {
     }
 
     /// Takes a packet of a control protocol; `None` when it is of another.
-    pub(super) fn handle_packet(
+    pub(super) fn handle_input(
         &mut self,
         now: Instant,
         protocol: PppProtocol,
@@ -132,10 +132,10 @@ impl<A: Control, B: Control> Pair<A, B> {
     ) -> Option<Result<(), Discard>> {
         match (protocol, &mut self.first, &mut self.second) {
             (protocol, Some(first), _) if protocol == A::PROTOCOL => {
-                Some(first.handle_packet(now, information))
+                Some(first.handle_input(now, information))
             }
             (protocol, _, Some(second)) if protocol == B::PROTOCOL => {
-                Some(second.handle_packet(now, information))
+                Some(second.handle_input(now, information))
             }
             _ => None,
         }
@@ -158,13 +158,10 @@ impl<A: Control, B: Control> Pair<A, B> {
 
     /// Writes the next packet in place of what `out` holds, and says what it is.
     pub(super) fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
-        if let Some(first) = &mut self.first
-            && first.poll_transmit(out)
-        {
-            return Some(A::PROTOCOL);
-        }
-        let second = self.second.as_deref_mut()?;
-        second.poll_transmit(out).then_some(B::PROTOCOL)
+        let first = self.first.as_deref_mut();
+        first
+            .and_then(|first| first.poll_transmit(out))
+            .or_else(|| self.second.as_deref_mut()?.poll_transmit(out))
     }
 
     /// What one of them tells.

@@ -318,13 +318,13 @@ impl Link {
             out.append_slice(packet.as_slice());
             return Some(transmit);
         }
-        if self.lcp.poll_transmit(out) {
+        if let Some(protocol) = self.lcp.poll_transmit(out) {
             // RFC 1662 §7.1 MUST (lcp-accm): LCP packets are escaped as if nothing had been
             // negotiated; RFC 1661 §6.5 and §6.6 leave them uncompressed too.
-            PppRepr::new(PppProtocol::LCP).emit(out);
+            PppRepr::new(protocol).emit(out);
             return Some(LinkTransmit {
                 framing: FramingParameters::DEFAULT,
-                protocol: PppProtocol::LCP,
+                protocol,
             });
         }
         let protocol = self.poll_authentication(out).or_else(|| {
@@ -381,7 +381,7 @@ impl Link {
         let now = self.latest.max(now);
         match protocol {
             PppProtocol::LCP => {
-                self.lcp.handle_packet(now, information)?;
+                self.lcp.handle_input(now, information)?;
                 self.advance(now);
                 Ok(None)
             }

@@ -216,7 +216,7 @@ impl Link {
         data: &mut PacketBuf,
     ) -> Result<Option<PppProtocol>, LinkDiscard> {
         let controls = &mut self.networks.controls;
-        if let Some(result) = controls.handle_packet(now, protocol, information) {
+        if let Some(result) = controls.handle_input(now, protocol, information) {
             result.map_err(|discard| LinkDiscard::Ncp(protocol, discard))?;
             self.advance(now);
             return Ok(None);

@@ -318,7 +318,7 @@ impl Link {
         information: &[u8],
     ) -> Result<Option<PppProtocol>, LinkDiscard> {
         let controls = &mut self.protection.controls;
-        if let Some(result) = controls.handle_packet(now, protocol, information) {
+        if let Some(result) = controls.handle_input(now, protocol, information) {
             result.map_err(|discard| LinkDiscard::Ncp(protocol, discard))?;
             self.advance(now);
         }

@@ -67,7 +67,7 @@ impl Link {
         let Some(quality) = &mut self.quality else {
             return Err(LinkDiscard::NotNegotiated(PppProtocol::LQR));
         };
-        quality.handle_packet(now, information, magic)?;
+        quality.handle_input(now, information, magic)?;
         self.advance(now);
         Ok(())
     }
@@ -76,11 +76,8 @@ impl Link {
         let framing = self.framing();
         let magic = self.lcp.ours().magic;
         let frame = 2 + header_len(&framing) + trailer_len(&framing);
-        if !self.quality.as_mut()?.poll_transmit(out, magic, frame) {
-            return None;
-        }
+        let protocol = self.quality.as_mut()?.poll_transmit(out, magic, frame)?;
         debug_assert!(out.len() == LqrPacket::LEN);
-        let protocol = PppProtocol::LQR;
         PppRepr::new(protocol).emit(out);
         Some(LinkTransmit { framing, protocol })
     }

@@ -1,6 +1,7 @@
 //! One end of the monitoring.
 
 use super::report::{LqrPacket, LqrRepr};
+use crate::wire::PppProtocol;
 use core::time::Duration;
 use packet_buffer::{Instant, PacketBuf, ParseError};
 
@@ -240,7 +241,7 @@ impl LqrMonitor {
     /// # Errors
     ///
     /// It was ignored; nothing but the counters has changed.
-    pub fn handle_packet(
+    pub fn handle_input(
         &mut self,
         now: Instant,
         information: &[u8],
@@ -299,12 +300,17 @@ impl LqrMonitor {
         [self.send_at, self.expected_at].into_iter().flatten().min()
     }
 
-    /// Writes the next report in place of what `out` holds; false when there is none. `frame` is the
-    /// octets of its frame beside those of the report, counted as in
-    /// [`count_sent`](Self::count_sent).
-    pub fn poll_transmit(&mut self, out: &mut PacketBuf, our_magic: u32, frame: usize) -> bool {
+    /// Writes the next report in place of what `out` holds, and says which protocol's information
+    /// it is: [`PppProtocol::LQR`]. `None` when there is none. `frame` is the octets of its frame
+    /// beside those of the report, counted as in [`count_sent`](Self::count_sent).
+    pub fn poll_transmit(
+        &mut self,
+        out: &mut PacketBuf,
+        our_magic: u32,
+        frame: usize,
+    ) -> Option<PppProtocol> {
         if !core::mem::take(&mut self.to_send) {
-            return false;
+            return None;
         }
         // RFC 1989 §2.6 MUST (this): what was sent counts this report.
         self.out.lqrs = self.out.lqrs.wrapping_add(1);
@@ -329,7 +335,7 @@ impl LqrMonitor {
         report.emit(out);
         // RFC 1989 §2.7 MUST (restart): the timer starts anew with each report.
         self.restart_timer();
-        true
+        Some(PppProtocol::LQR)
     }
 
     /// Whether the link has become poor, or good again.

@@ -6,6 +6,7 @@ use crate::automaton::{
     Discard, Endpoint, EndpointConfig, EndpointConfigError, EndpointStats, LayerEvent, Negotiation,
     State,
 };
+use crate::wire::PppProtocol;
 use alloc::boxed::Box;
 use core::fmt;
 use packet_buffer::{Instant, PacketBuf, RandomSource};
@@ -44,8 +45,8 @@ pub type Ipv6cp = Ncp<Ipv6cpNegotiation>;
 /// let mut packet = PacketBuf::new();
 /// while !ends.iter().all(Ipcp::is_open) {
 ///     let [a, b] = &mut ends;
-///     if a.poll_transmit(&mut packet) {
-///         b.handle_packet(now, packet.as_slice())?;
+///     if a.poll_transmit(&mut packet).is_some() {
+///         b.handle_input(now, packet.as_slice())?;
 ///     }
 ///     ends.swap(0, 1);
 /// }
@@ -135,10 +136,10 @@ impl<N: Negotiation> Ncp<N> {
     /// # Errors
     ///
     /// It was ignored; nothing but the counters has changed.
-    pub fn handle_packet(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
+    pub fn handle_input(&mut self, now: Instant, information: &[u8]) -> Result<(), Discard> {
         // These protocols have no codes of their own.
         self.endpoint
-            .handle_packet(now, information, &mut *self.random)
+            .handle_input(now, information, &mut *self.random)
             .map(|_| ())
     }
 
@@ -147,8 +148,9 @@ impl<N: Negotiation> Ncp<N> {
         self.endpoint.handle_timeout(now, &mut *self.random);
     }
 
-    /// Writes the next packet in place of what `out` holds; false when there is none.
-    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool {
+    /// Writes the next packet in place of what `out` holds, and says which protocol's information
+    /// it is: [`Negotiation::PROTOCOL`]. `None` when there is none.
+    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
         self.endpoint.poll_transmit(out)
     }
 

@@ -1,7 +1,9 @@
 //! The client.
 
 use super::config::{ClientConfig, PppoeConfigError};
-use super::event::{ClientEnd, ClientEvent, ClientStats, PppoeDiscard, PppoeSendError};
+use super::event::{
+    ClientEnd, ClientEvent, ClientStats, PppoeDiscard, PppoeSendError, PppoeTransmit,
+};
 use super::packet::{PppoeCode, PppoePacket, PppoeRepr};
 use super::peer::{Peer, vlans};
 use super::tag::{TagKind, Tags, append_tag};
@@ -185,16 +187,17 @@ impl Client {
         }
     }
 
-    /// Writes the next Ethernet frame in place of what `out` holds. False when there is none.
-    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool {
-        out.reset(PacketBuf::DEFAULT_HEADROOM);
+    /// Writes the next Ethernet frame in place of what `out` holds. `None` when there is none.
+    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppoeTransmit> {
         if let Some((peer, session)) = self.to_terminate.take() {
             self.stats.terminations += 1;
             let code = PppoeCode::PADT;
-            return self.write(out, &peer, PppoeRepr { code, session }).is_ok();
+            out.reset(PacketBuf::DEFAULT_HEADROOM);
+            self.write(out, &peer, PppoeRepr { code, session }).ok()?;
+            return Some(PppoeTransmit { code, peer });
         }
         if !core::mem::take(&mut self.to_send) {
-            return false;
+            return None;
         }
         let (code, peer) = match (self.state, &self.offer) {
             (ClientState::Requesting, Some(offer)) => (PppoeCode::PADR, offer.peer),
@@ -208,11 +211,12 @@ impl Client {
             PppoeCode::PADI => self.stats.initiations += 1,
             _ => self.stats.requests += 1,
         }
+        out.reset(PacketBuf::DEFAULT_HEADROOM);
         // What is written was found to fit when it was taken in.
-        self.write_tags(out).is_ok()
-            && self
-                .write(out, &peer, PppoeRepr { code, session: 0 })
-                .is_ok()
+        self.write_tags(out).ok()?;
+        self.write(out, &peer, PppoeRepr { code, session: 0 })
+            .ok()?;
+        Some(PppoeTransmit { code, peer })
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.

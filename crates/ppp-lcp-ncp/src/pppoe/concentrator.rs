@@ -4,7 +4,7 @@ use super::DEFAULT_MAX_PAYLOAD;
 use super::config::{ConcentratorConfig, PppoeConfigError};
 use super::cookie::{Asked, CookieJar};
 use super::event::{
-    ConcentratorEvent, ConcentratorStats, PppoeDiscard, PppoeSendError, SessionEnd,
+    ConcentratorEvent, ConcentratorStats, PppoeDiscard, PppoeSendError, PppoeTransmit, SessionEnd,
 };
 use super::packet::{PppoeCode, PppoePacket, PppoeRepr};
 use super::peer::Peer;
@@ -14,7 +14,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use packet_buffer::wire::{EtherType, EthernetFrame};
-use packet_buffer::{Instant, PacketBuf, ParseError, RandomSource};
+use packet_buffer::{EmitError, Instant, PacketBuf, ParseError, RandomSource};
 
 /// Octets of a discovery packet with its header.
 pub(super) const MAX_FRAME_PAYLOAD: usize = 1500;
@@ -34,7 +34,7 @@ pub struct AccessConcentrator {
     random: Box<dyn RandomSource + Send>,
     cookies: CookieJar,
     table: Table,
-    replies: VecDeque<PacketBuf>,
+    replies: VecDeque<(PppoeTransmit, PacketBuf)>,
     /// Sessions whose PADT waits, beside the replies: they end whether a reply can go or not.
     terminations: VecDeque<(Peer, u16)>,
     events: VecDeque<ConcentratorEvent>,
@@ -163,19 +163,18 @@ impl AccessConcentrator {
         }
     }
 
-    /// Writes the next Ethernet frame in place of what `out` holds. False when there is none.
-    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool {
-        if let Some(reply) = self.replies.pop_front() {
+    /// Writes the next Ethernet frame in place of what `out` holds. `None` when there is none.
+    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppoeTransmit> {
+        if let Some((transmit, reply)) = self.replies.pop_front() {
             out.reset(PacketBuf::DEFAULT_HEADROOM);
             out.append_slice(reply.as_slice());
-            return true;
+            return Some(transmit);
         }
-        let Some((peer, session)) = self.terminations.pop_front() else {
-            return false;
-        };
+        let (peer, session) = self.terminations.pop_front()?;
         out.reset(PacketBuf::DEFAULT_HEADROOM);
         let code = PppoeCode::PADT;
-        PppoeRepr { code, session }.emit(out).is_ok() && self.address(&peer, out)
+        self.write(out, &peer, PppoeRepr { code, session }).ok()?;
+        Some(PppoeTransmit { code, peer })
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.
@@ -552,15 +551,17 @@ impl AccessConcentrator {
         if out.len() + PppoePacket::HEADER_LEN > MAX_FRAME_PAYLOAD {
             return Err(PppoeDiscard::TooLong);
         }
-        if (PppoeRepr { code, session }).emit(&mut out).is_ok() && self.address(peer, &mut out) {
-            self.replies.push_back(out);
+        let header = PppoeRepr { code, session };
+        if self.write(&mut out, peer, header).is_ok() {
+            let transmit = PppoeTransmit { code, peer: *peer };
+            self.replies.push_back((transmit, out));
         }
         Ok(())
     }
 
-    fn address(&self, peer: &Peer, out: &mut PacketBuf) -> bool {
-        let ethertype = EtherType::PPPOE_DISCOVERY;
-        peer.emit(self.config.address, ethertype, out).is_ok()
+    fn write(&self, out: &mut PacketBuf, peer: &Peer, header: PppoeRepr) -> Result<(), EmitError> {
+        header.emit(out)?;
+        peer.emit(self.config.address, EtherType::PPPOE_DISCOVERY, out)
     }
 }
 

@@ -90,6 +90,15 @@ pub enum SessionEnd {
     HalfOpen,
 }
 
+/// An Ethernet frame to send, of the discovery stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PppoeTransmit {
+    /// What it is for.
+    pub code: PppoeCode,
+    /// Where it goes.
+    pub peer: Peer,
+}
+
 /// Why a frame was ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

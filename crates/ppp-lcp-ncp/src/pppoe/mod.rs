@@ -39,10 +39,10 @@
 //! client.open(now);
 //! let mut frame = PacketBuf::new();
 //! while client.state() != ClientState::Session {
-//!     while client.poll_transmit(&mut frame) {
+//!     while client.poll_transmit(&mut frame).is_some() {
 //!         concentrator.handle_input(now, frame.as_slice())?;
 //!     }
-//!     while concentrator.poll_transmit(&mut frame) {
+//!     while concentrator.poll_transmit(&mut frame).is_some() {
 //!         client.handle_input(now, frame.as_slice())?;
 //!     }
 //! }
@@ -72,7 +72,7 @@ pub use concentrator::AccessConcentrator;
 pub use config::{ClientConfig, ConcentratorConfig, PppoeConfigError};
 pub use event::{
     ClientEnd, ClientEvent, ClientStats, ConcentratorEvent, ConcentratorStats, PppoeDiscard,
-    PppoeSendError, SessionEnd,
+    PppoeSendError, PppoeTransmit, SessionEnd,
 };
 pub use packet::{PppoeCode, PppoePacket, PppoeRepr};
 pub use peer::Peer;

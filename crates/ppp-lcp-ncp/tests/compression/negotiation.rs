@@ -28,7 +28,8 @@ fn started(config: CcpConfig, keys: Option<MsChapV2Keys>, seed: u64) -> Ccp {
 fn sent(ccp: &mut Ccp) -> Vec<Vec<u8>> {
     let mut packet = PacketBuf::new();
     let mut all = Vec::new();
-    while ccp.poll_transmit(&mut packet) {
+    while let Some(protocol) = ccp.poll_transmit(&mut packet) {
+        assert_eq!(protocol, PppProtocol::CCP);
         all.push(packet.as_slice().to_vec());
     }
     all
@@ -41,10 +42,10 @@ fn talk(a: &mut Ccp, b: &mut Ccp) {
             return;
         }
         for octets in from_a {
-            let _ = b.handle_packet(NOW, &octets);
+            let _ = b.handle_input(NOW, &octets);
         }
         for octets in from_b {
-            let _ = a.handle_packet(NOW, &octets);
+            let _ = a.handle_input(NOW, &octets);
         }
     }
     panic!("no end of it");
@@ -65,7 +66,7 @@ fn packet(code: Code, identifier: u8, data: &[u8]) -> Vec<u8> {
 
 fn answer(ccp: &mut Ccp, options: &[u8]) -> (Code, Vec<u8>) {
     sent(ccp);
-    ccp.handle_packet(NOW, &packet(Code::CONFIGURE_REQUEST, 200, options))
+    ccp.handle_input(NOW, &packet(Code::CONFIGURE_REQUEST, 200, options))
         .unwrap();
     let all = sent(ccp);
     assert_eq!(all.len(), 1);
@@ -342,7 +343,7 @@ fn a_lost_packet_and_the_reset() {
             assert_eq!(receive(&mut b, NOW, &later), Err(CcpDiscard::AwaitsReset));
             let request = sent(&mut b);
             assert_eq!((request.len(), request[0][0]), (1, 14));
-            a.handle_packet(NOW, &request[0]).unwrap();
+            a.handle_input(NOW, &request[0]).unwrap();
             // What goes before the answer is of no use; what goes behind it is.
             let before = send(&mut a, &text(33));
             let answer = sent(&mut a);
@@ -354,7 +355,7 @@ fn a_lost_packet_and_the_reset() {
             if config.mppe.is_none() {
                 assert_eq!(receive(&mut b, NOW, &before), Err(CcpDiscard::AwaitsReset));
             }
-            b.handle_packet(NOW, &answer[0]).unwrap();
+            b.handle_input(NOW, &answer[0]).unwrap();
             if config.mppe.is_none() {
                 assert_eq!(receive(&mut b, NOW, &behind), Ok(Some(text(34))));
             } else {
@@ -403,20 +404,20 @@ fn forged_resets() {
     for identifier in 0..=255 {
         let forged = packet(Code::RESET_ACK, identifier, &[]);
         let stale = Err(Discard::StaleAnswer { identifier });
-        assert_eq!(b.handle_packet(NOW, &forged), stale);
+        assert_eq!(b.handle_input(NOW, &forged), stale);
     }
     assert_eq!(b.stats().stale_reset_acks, 256);
     let sent_now = send(&mut a, &text(6));
     assert_eq!(receive(&mut b, NOW, &sent_now), Ok(Some(text(6))));
     // A storm of requests costs a bounded number of answers, and the packets that follow.
     for identifier in 0..=255 {
-        a.handle_packet(NOW, &packet(Code::RESET_REQUEST, identifier, &[]))
+        a.handle_input(NOW, &packet(Code::RESET_REQUEST, identifier, &[]))
             .unwrap();
     }
     let answers = sent(&mut a);
     assert!(answers.len() <= 16, "{}", answers.len());
     for answer in &answers {
-        assert!(b.handle_packet(NOW, answer).is_err());
+        assert!(b.handle_input(NOW, answer).is_err());
     }
     let sent_now = send(&mut a, &text(7));
     assert_eq!(receive(&mut b, NOW, &sent_now), Ok(None));
@@ -424,10 +425,10 @@ fn forged_resets() {
     // While an answer is awaited, only that answer is taken.
     for identifier in (0..=255).filter(|identifier| *identifier != request[1]) {
         let forged = packet(Code::RESET_ACK, identifier, &[]);
-        assert!(b.handle_packet(NOW, &forged).is_err());
+        assert!(b.handle_input(NOW, &forged).is_err());
     }
-    a.handle_packet(NOW, &request).unwrap();
-    b.handle_packet(NOW, &sent(&mut a)[0]).unwrap();
+    a.handle_input(NOW, &request).unwrap();
+    b.handle_input(NOW, &sent(&mut a)[0]).unwrap();
     let sent_now = send(&mut a, &text(8));
     assert_eq!(receive(&mut b, NOW, &sent_now), Ok(Some(text(8))));
 }
@@ -441,7 +442,7 @@ fn packets_between_the_acknowledgement_and_the_opening() {
     let secret = noise(9);
     let early = send(&mut a, &secret);
     assert!(!early.0);
-    a.handle_packet(NOW, &from_b[0]).unwrap();
+    a.handle_input(NOW, &from_b[0]).unwrap();
     let ack = sent(&mut a);
     assert_eq!((ack.len(), ack[0][0]), (1, 2));
     // These two are sent as they are, behind the acknowledgement.
@@ -449,13 +450,13 @@ fn packets_between_the_acknowledgement_and_the_opening() {
     assert!(!between[0].0 && !between[1].0);
     // The other end: what came before does not count, what comes behind does.
     receive(&mut b, NOW, &early).unwrap();
-    b.handle_packet(NOW, &ack[0]).unwrap();
+    b.handle_input(NOW, &ack[0]).unwrap();
     for packet in &between {
         receive(&mut b, NOW, packet).unwrap();
     }
-    b.handle_packet(NOW, &from_a[0]).unwrap();
+    b.handle_input(NOW, &from_a[0]).unwrap();
     for packet in sent(&mut b) {
-        a.handle_packet(NOW, &packet).unwrap();
+        a.handle_input(NOW, &packet).unwrap();
     }
     assert!(a.is_open() && b.is_open());
     let again = send(&mut a, &secret);
@@ -469,7 +470,7 @@ fn keys_are_used_once() {
     let config = with_mppe(&[MppeStrength::Bits128], MppeMode::Stateless);
     let renegotiate = |a: &mut Ccp| {
         let request = packet(Code::CONFIGURE_REQUEST, 77, &mppe_option(H | S));
-        a.handle_packet(NOW, &request).unwrap();
+        a.handle_input(NOW, &request).unwrap();
         sent(a)
     };
     // An acknowledgement that was lost: nothing was encrypted yet.

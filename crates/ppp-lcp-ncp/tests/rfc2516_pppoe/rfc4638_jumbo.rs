@@ -56,7 +56,7 @@ fn the_tag_is_in_all_four_packets() {
             sent
         };
         let seen = Seen::parse(frame.as_slice());
-        assert!(sent);
+        assert!(sent.is_some());
         assert_eq!(
             seen.value(TagKind::PPP_MAX_PAYLOAD),
             Some(&1508u16.to_be_bytes()[..])

@@ -20,7 +20,7 @@ impl Node for ClientNode {
     }
 
     fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Port> {
-        self.client.poll_transmit(out).then_some(0)
+        self.client.poll_transmit(out).map(|_| 0)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -57,7 +57,7 @@ impl Node for AcNode {
     }
 
     fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Port> {
-        self.ac.poll_transmit(out).then_some(0)
+        self.ac.poll_transmit(out).map(|_| 0)
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -1,15 +1,14 @@
 //! What arrives from a peer that proves itself.
 
-use super::{Authenticator, Pending, Phase, Proof};
-use crate::auth::event::{AuthDiscard, AuthEvent, AuthFailure};
+use super::{Authenticator, Phase, Proof};
+use crate::auth::event::{AuthDiscard, AuthFailure};
 use crate::auth::mschap::MsChapV2Response;
 use crate::auth::secret::Secret;
 use crate::auth::wire::{ChapPacket, EapPacket, EapType, PapPacket, check_name, parse_md5};
 use crate::lcp::AuthMethod;
-use packet_buffer::Instant;
 
 impl Authenticator {
-    pub(super) fn on_pap(&mut self, now: Instant, information: &[u8]) -> Result<(), AuthDiscard> {
+    pub(super) fn on_pap(&mut self, information: &[u8]) -> Result<(), AuthDiscard> {
         let (identifier, name, password) = match PapPacket::parse(information)? {
             PapPacket::Request {
                 identifier,
@@ -23,23 +22,23 @@ impl Authenticator {
             // RFC 1334 §2.2.1 MUST (repeat): the peer repeats its request when the answer is lost, and
             // gets the same answer again.
             Phase::Authenticated => {
-                self.advance(now);
-                if let Some((_, verdict)) = &self.verdict {
-                    let again = [verdict.get(..1).unwrap_or_default(), &[identifier]].concat();
-                    let again = [again, verdict.get(2..).unwrap_or_default().to_vec()].concat();
-                    self.send(again);
-                }
+                let message = &[];
+                let again = PapPacket::Ack {
+                    identifier,
+                    message,
+                };
+                self.exchange.answer(identifier, again.to_octets());
                 Ok(())
             }
             Phase::Asked => {
                 let proof = Proof::Password(Secret::new(password));
-                self.want_secret(now, identifier, name, proof)
+                self.want_secret(identifier, name, proof)
             }
             _ => Err(AuthDiscard::Unexpected(1)),
         }
     }
 
-    pub(super) fn on_chap(&mut self, now: Instant, information: &[u8]) -> Result<(), AuthDiscard> {
+    pub(super) fn on_chap(&mut self, information: &[u8]) -> Result<(), AuthDiscard> {
         let (identifier, value, name) = match ChapPacket::parse(information)? {
             ChapPacket::Response {
                 identifier,
@@ -51,28 +50,23 @@ impl Authenticator {
             ChapPacket::Failure { .. } => return Err(AuthDiscard::WrongSide(4)),
         };
         // RFC 1994 §4.2 MUST (repeat): a repeated Response gets the answer that it got before.
-        if let Some((answered, verdict)) = &self.verdict
-            && *answered == identifier
-        {
-            let verdict = verdict.clone();
-            self.advance(now);
-            self.send(verdict);
+        if self.exchange.answer_again(identifier) {
             return Ok(());
         }
         if !matches!(self.phase, Phase::Asked) {
             return Err(AuthDiscard::Unexpected(2));
         }
         self.check_identifier(identifier)?;
-        let proof = if self.method == AuthMethod::MsChapV2 {
+        let proof = if self.method() == AuthMethod::MsChapV2 {
             Proof::MsChapV2(MsChapV2Response::parse(value)?)
         } else {
             let digest = value.try_into();
             Proof::Md5(digest.map_err(|_| AuthDiscard::ValueLength(value.len()))?)
         };
-        self.want_secret(now, identifier, name, proof)
+        self.want_secret(identifier, name, proof)
     }
 
-    pub(super) fn on_eap(&mut self, now: Instant, information: &[u8]) -> Result<(), AuthDiscard> {
+    pub(super) fn on_eap(&mut self, information: &[u8]) -> Result<(), AuthDiscard> {
         let (identifier, kind, data) = match EapPacket::parse(information)? {
             EapPacket::Response {
                 identifier,
@@ -91,10 +85,8 @@ impl Authenticator {
         match (self.phase, kind) {
             (Phase::AskedName, EapType::IDENTITY) => {
                 check_name(data)?;
-                let now = self.advance(now);
                 self.claimed = data.to_vec();
-                self.transmits = 0;
-                self.send_challenge(now);
+                self.send_challenge();
                 Ok(())
             }
             (Phase::Asked, EapType::MD5_CHALLENGE) => {
@@ -102,12 +94,12 @@ impl Authenticator {
                 let digest = value.try_into();
                 let digest = digest.map_err(|_| AuthDiscard::ValueLength(value.len()))?;
                 let name = self.claimed.clone();
-                self.want_secret(now, identifier, &name, Proof::Md5(digest))
+                self.want_secret(identifier, &name, Proof::Md5(digest))
             }
             (Phase::Asked, EapType::NAK) => {
                 // MD5-Challenge is all that there is.
-                self.advance(now);
-                self.send(EapPacket::Failure { identifier }.to_octets());
+                self.exchange
+                    .send(EapPacket::Failure { identifier }.to_octets());
                 self.fail(AuthFailure::NoCommonMethod);
                 Ok(())
             }
@@ -116,7 +108,7 @@ impl Authenticator {
     }
 
     fn check_identifier(&self, found: u8) -> Result<(), AuthDiscard> {
-        let expected = self.identifier;
+        let expected = self.exchange.identifier;
         if found == expected {
             Ok(())
         } else {
@@ -126,26 +118,12 @@ impl Authenticator {
 
     fn want_secret(
         &mut self,
-        now: Instant,
         identifier: u8,
         name: &[u8],
         proof: Proof,
     ) -> Result<(), AuthDiscard> {
-        if self.pending.is_some() {
-            return Err(AuthDiscard::Busy);
-        }
-        check_name(name)?;
-        self.advance(now);
-        // The peer has answered; whoever looks up the secret may take his time.
-        self.deadline = None;
-        self.pending = Some(Pending {
-            identifier,
-            name: name.to_vec(),
-            proof,
-        });
-        self.events.push_back(AuthEvent::SecretWanted {
-            name: name.to_vec(),
-        });
+        self.exchange.may_want_secret(name)?;
+        self.exchange.want_secret(identifier, name, proof);
         Ok(())
     }
 }

@@ -1,19 +1,19 @@
 //! Whether a proof is right, and what the peer is told.
 
-use super::{Authenticator, Pending, Phase, Proof, hexadecimal};
+use super::{Authenticator, Phase, Proof, hexadecimal};
 use crate::auth::digest::chap_md5;
-use crate::auth::event::{AuthEvent, AuthFailure};
+use crate::auth::event::AuthFailure;
+use crate::auth::exchange::Pending;
 use crate::auth::mschap::{MsChapV2Keys, authenticator_response, nt_response};
 use crate::auth::secret::Secret;
 use crate::auth::wire::{ChapPacket, EapPacket, PapPacket};
 use crate::lcp::AuthMethod;
 use alloc::format;
-use packet_buffer::Instant;
 use subtle::ConstantTimeEq;
 
 impl Authenticator {
-    pub(super) fn verify(&self, pending: &Pending, secret: &Secret) -> bool {
-        match &pending.proof {
+    pub(super) fn verify(&self, pending: &Pending<Proof>, secret: &Secret) -> bool {
+        match &pending.what {
             Proof::Password(password) => secret.matches(password),
             Proof::Md5(found) => {
                 let expected = chap_md5(pending.identifier, secret, &self.challenge);
@@ -31,16 +31,16 @@ impl Authenticator {
         }
     }
 
-    pub(super) fn accept(&mut self, now: Instant, pending: Pending, secret: &Secret) {
+    pub(super) fn accept(&mut self, pending: Pending<Proof>, secret: &Secret) {
         let identifier = pending.identifier;
         let mut keys = None;
-        let answer = match &pending.proof {
+        let answer = match &pending.what {
             Proof::Password(_) => PapPacket::Ack {
                 identifier,
                 message: &[],
             }
             .to_octets(),
-            Proof::Md5(_) if self.method == AuthMethod::Eap => {
+            Proof::Md5(_) if self.method() == AuthMethod::Eap => {
                 EapPacket::Success { identifier }.to_octets()
             }
             Proof::Md5(_) => ChapPacket::Success {
@@ -67,31 +67,27 @@ impl Authenticator {
                 .to_octets()
             }
         };
-        self.verdict = Some((identifier, answer.clone()));
-        self.send(answer);
+        self.exchange.answer(identifier, answer);
         self.phase = Phase::Authenticated;
-        self.stats.succeeded += 1;
-        let challenges = matches!(self.method, AuthMethod::ChapMd5 | AuthMethod::MsChapV2);
+        self.exchange.succeed(pending.name, keys);
+        let challenges = matches!(self.method(), AuthMethod::ChapMd5 | AuthMethod::MsChapV2);
         let again = self.config.rechallenge.filter(|_| challenges);
-        self.deadline = again.map(|interval| now + interval);
-        self.events.push_back(AuthEvent::Succeeded {
-            name: pending.name,
-            keys,
-        });
+        let latest = self.exchange.latest;
+        self.exchange.deadline = again.map(|interval| latest + interval);
     }
 
-    pub(super) fn refuse(&mut self, pending: &Pending) {
+    pub(super) fn refuse(&mut self, pending: &Pending<Proof>) {
         let identifier = pending.identifier;
-        self.stats.failed += 1;
+        self.exchange.stats.failed += 1;
         self.failures += 1;
         let message = b"Authentication failed";
-        let answer = match &pending.proof {
+        let answer = match &pending.what {
             Proof::Password(_) => PapPacket::Nak {
                 identifier,
                 message,
             }
             .to_octets(),
-            Proof::Md5(_) if self.method == AuthMethod::Eap => {
+            Proof::Md5(_) if self.method() == AuthMethod::Eap => {
                 EapPacket::Failure { identifier }.to_octets()
             }
             Proof::Md5(_) => ChapPacket::Failure {
@@ -113,25 +109,13 @@ impl Authenticator {
                 .to_octets()
             }
         };
-        self.verdict = Some((identifier, answer.clone()));
-        self.send(answer);
-        if self.method == AuthMethod::Pap && self.failures < self.config.max_failures {
+        self.exchange.answer(identifier, answer);
+        if self.method() == AuthMethod::Pap && self.failures < self.config.max_failures {
             // The peer may try again, in the time that is left to it.
-            let patience = self
-                .config
-                .timeout
-                .saturating_mul(self.config.max_transmits);
-            self.deadline = Some(self.latest + patience);
+            self.exchange.wait();
         } else {
             // RFC 1994 §4.2 SHOULD (terminate): after a Failure the link is taken down.
             self.fail(AuthFailure::WrongProof);
         }
-    }
-
-    pub(super) fn fail(&mut self, failure: AuthFailure) {
-        self.phase = Phase::Failed;
-        self.deadline = None;
-        self.pending = None;
-        self.events.push_back(AuthEvent::Failed(failure));
     }
 }

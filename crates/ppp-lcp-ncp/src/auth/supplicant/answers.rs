@@ -1,17 +1,16 @@
 //! Answers to challenges, and whether the authenticator knows the secret as well.
 
-use super::{Pending, Phase, Proved, Supplicant};
-use crate::auth::event::{AuthDiscard, AuthEvent, AuthFailure};
+use super::{Phase, Proved, Supplicant};
+use crate::auth::event::{AuthDiscard, AuthFailure};
+use crate::auth::exchange::Pending;
 use crate::auth::mschap::{MsChapV2Keys, MsChapV2Response, authenticator_response, nt_response};
 use crate::auth::secret::Secret;
-use crate::auth::wire::check_name;
-use packet_buffer::Instant;
+use alloc::vec::Vec;
 
 impl Supplicant {
     /// A challenge of CHAP, or of EAP.
     pub(super) fn on_challenge(
         &mut self,
-        now: Instant,
         identifier: u8,
         value: &[u8],
         name: &[u8],
@@ -20,60 +19,33 @@ impl Supplicant {
         if self.phase == Phase::Failed {
             return Err(AuthDiscard::Unexpected(1));
         }
-        check_name(name)?;
-        if self.pending.is_some() {
-            return Err(AuthDiscard::Busy);
-        }
+        self.exchange.may_want_secret(name)?;
         // Whoever sends us our own challenge, or has our own name, wants an answer that he can
         // give to us.
         let reflects = own_challenge.is_some_and(|own| own.as_slice() == value);
         let is_own_name = !name.is_empty() && name == self.config.name;
         if reflects || is_own_name {
-            self.advance(now);
             self.fail(AuthFailure::Reflection);
             return Ok(());
         }
         // RFC 1994 §4.1 MUST (respond): each challenge is answered, a repeated one with the same.
         let answered = self.proved.as_ref().map(|proved| proved.identifier);
-        if answered == Some(identifier) && self.repeat_answer(now, identifier) {
+        if answered == Some(identifier) && self.exchange.answer_again(identifier) {
             return Ok(());
         }
-        self.advance(now);
-        self.deadline = None;
-        self.pending = Some(Pending {
-            identifier,
-            challenge: value.to_vec(),
-            name: name.to_vec(),
-        });
-        self.events.push_back(AuthEvent::SecretWanted {
-            name: name.to_vec(),
-        });
+        self.exchange.want_secret(identifier, name, value.to_vec());
         Ok(())
-    }
-
-    /// Sends the last answer again, when it was for the same identifier.
-    pub(super) fn repeat_answer(&mut self, now: Instant, identifier: u8) -> bool {
-        match &self.answer {
-            Some((answered, answer)) if *answered == identifier => {
-                let answer = answer.clone();
-                self.advance(now);
-                self.stats.retransmitted += 1;
-                self.send(answer);
-                true
-            }
-            _ => false,
-        }
     }
 
     pub(super) fn answer_mschap(
         &mut self,
-        pending: &Pending,
+        pending: &Pending<Vec<u8>>,
         secret: &Secret,
     ) -> ([u8; MsChapV2Response::LEN], ([u8; 20], MsChapV2Keys)) {
         let mut peer_challenge = [0; 16];
-        self.random.fill(&mut peer_challenge);
+        self.exchange.random.fill(&mut peer_challenge);
         // The length was checked when the challenge came.
-        let challenge = pending.challenge.as_slice().try_into().unwrap_or([0; 16]);
+        let challenge = pending.what.as_slice().try_into().unwrap_or([0; 16]);
         let name = &self.config.name;
         let nt_response = nt_response(&challenge, &peer_challenge, name, secret);
         let wanted =
@@ -96,12 +68,7 @@ impl Supplicant {
         }
     }
 
-    pub(super) fn take_proved(
-        &mut self,
-        now: Instant,
-        code: u8,
-        found: u8,
-    ) -> Result<Proved, AuthDiscard> {
+    pub(super) fn take_proved(&mut self, code: u8, found: u8) -> Result<Proved, AuthDiscard> {
         let Some(proved) = self.proved.as_ref().filter(|_| self.phase == Phase::Proved) else {
             return Err(AuthDiscard::Unexpected(code));
         };
@@ -109,7 +76,6 @@ impl Supplicant {
         if found != expected {
             return Err(AuthDiscard::Identifier { found, expected });
         }
-        self.advance(now);
         self.proved.take().ok_or(AuthDiscard::Unexpected(code))
     }
 }

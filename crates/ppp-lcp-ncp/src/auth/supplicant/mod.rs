@@ -1,14 +1,14 @@
 //! The side that gives a proof.
 
-use super::authenticator::SHORTEST;
 use super::digest::chap_md5;
 use super::event::{AuthDiscard, AuthEvent, AuthFailure, AuthStats};
+use super::exchange::Exchange;
 use super::mschap::MsChapV2Keys;
 use super::secret::Secret;
 use super::wire::{ChapPacket, EapPacket, EapType, PapPacket, value_and_name};
 use crate::lcp::AuthMethod;
+use crate::wire::PppProtocol;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -16,9 +16,6 @@ use packet_buffer::{Instant, PacketBuf, RandomSource};
 
 mod answers;
 mod packets;
-
-/// Packets that may wait to be sent.
-const MAX_OUTBOX: usize = 8;
 
 /// Octets of an authenticator's message that are kept.
 const MAX_MESSAGE: usize = 256;
@@ -58,14 +55,6 @@ enum Phase {
     Failed,
 }
 
-/// A challenge, until the secret comes.
-#[derive(Debug)]
-struct Pending {
-    identifier: u8,
-    challenge: Vec<u8>,
-    name: Vec<u8>,
-}
-
 /// What the answer of the authenticator is held against.
 struct Proved {
     identifier: u8,
@@ -79,23 +68,11 @@ struct Proved {
 /// The secret is asked for with [`AuthEvent::SecretWanted`] and given with
 /// [`provide_secret`](Self::provide_secret).
 pub struct Supplicant {
-    method: AuthMethod,
+    /// What waits for a secret is a challenge, or with PAP nothing.
+    exchange: Exchange<Vec<u8>>,
     config: SupplicantConfig,
-    random: Box<dyn RandomSource + Send>,
     phase: Phase,
-    identifier: u8,
-    transmits: u32,
-    deadline: Option<Instant>,
-    pending: Option<Pending>,
     proved: Option<Proved>,
-    /// The last answer, for an authenticator that did not get it.
-    answer: Option<(u8, Vec<u8>)>,
-    /// The request or response that is sent again.
-    request: Vec<u8>,
-    outbox: VecDeque<Vec<u8>>,
-    events: VecDeque<AuthEvent>,
-    latest: Instant,
-    stats: AuthStats,
 }
 
 impl Supplicant {
@@ -104,36 +81,20 @@ impl Supplicant {
     pub fn new(
         method: AuthMethod,
         mut config: SupplicantConfig,
-        mut random: Box<dyn RandomSource + Send>,
+        random: Box<dyn RandomSource + Send>,
     ) -> Self {
         config.name.truncate(super::wire::MAX_NAME);
-        config.max_transmits = config.max_transmits.max(1);
-        config.timeout = config.timeout.max(SHORTEST);
-        let mut identifier = [0];
-        random.fill(&mut identifier);
-        let [identifier] = identifier;
         Self {
-            method,
+            exchange: Exchange::new(method, config.timeout, config.max_transmits, random),
             config,
-            random,
             phase: Phase::Idle,
-            identifier,
-            transmits: 0,
-            deadline: None,
-            pending: None,
             proved: None,
-            answer: None,
-            request: Vec::new(),
-            outbox: VecDeque::new(),
-            events: VecDeque::new(),
-            latest: Instant::ZERO,
-            stats: AuthStats::default(),
         }
     }
 
     /// The method.
     pub const fn method(&self) -> AuthMethod {
-        self.method
+        self.exchange.method
     }
 
     /// Whether the authenticator has accepted our proof.
@@ -143,27 +104,19 @@ impl Supplicant {
 
     /// Counters.
     pub const fn stats(&self) -> &AuthStats {
-        &self.stats
+        &self.exchange.stats
     }
 
     /// Begins: PAP asks for the secret at once, the others wait for the authenticator.
     pub fn start(&mut self, now: Instant) {
-        let now = self.advance(now);
+        self.exchange.begin(now);
         self.phase = Phase::Idle;
-        self.pending = None;
         self.proved = None;
-        self.answer = None;
-        self.deadline = Some(now + self.patience());
-        if self.method == AuthMethod::Pap {
-            self.transmits = 0;
-            self.deadline = None;
-            self.pending = Some(Pending {
-                identifier: self.next_identifier(),
-                challenge: Vec::new(),
-                name: Vec::new(),
-            });
-            self.events
-                .push_back(AuthEvent::SecretWanted { name: Vec::new() });
+        if self.method() == AuthMethod::Pap {
+            let identifier = self.exchange.next_identifier();
+            self.exchange.want_secret(identifier, &[], Vec::new());
+        } else {
+            self.exchange.wait();
         }
     }
 
@@ -173,30 +126,26 @@ impl Supplicant {
     /// # Errors
     ///
     /// It was ignored; nothing but the counters has changed.
-    pub fn handle_packet(
+    pub fn handle_input(
         &mut self,
         now: Instant,
         information: &[u8],
         own_challenge: Option<&[u8; 16]>,
     ) -> Result<(), AuthDiscard> {
-        self.stats.received += 1;
-        let result = match self.method {
-            AuthMethod::Pap => self.on_pap(now, information),
-            AuthMethod::ChapMd5 | AuthMethod::MsChapV2 => {
-                self.on_chap(now, information, own_challenge)
-            }
-            AuthMethod::Eap => self.on_eap(now, information, own_challenge),
+        let before = self.exchange.latest;
+        self.exchange.advance(now);
+        let result = match self.method() {
+            AuthMethod::Pap => self.on_pap(information),
+            AuthMethod::ChapMd5 | AuthMethod::MsChapV2 => self.on_chap(information, own_challenge),
+            AuthMethod::Eap => self.on_eap(information, own_challenge),
         };
-        if let Err(discard) = &result {
-            self.stats.count(discard);
-        }
-        result
+        self.exchange.received(before, result)
     }
 
     /// The secret that was asked for; `None` when there is none.
     pub fn provide_secret(&mut self, now: Instant, secret: Option<&Secret>) {
-        let now = self.advance(now);
-        let Some(pending) = self.pending.take() else {
+        self.exchange.advance(now);
+        let Some(pending) = self.exchange.take_pending() else {
             return;
         };
         let Some(secret) = secret else {
@@ -205,7 +154,7 @@ impl Supplicant {
         };
         let identifier = pending.identifier;
         let mut mutual = None;
-        let answer = match self.method {
+        let answer = match self.method() {
             AuthMethod::Pap => PapPacket::Request {
                 identifier,
                 peer_id: &self.config.name,
@@ -214,7 +163,7 @@ impl Supplicant {
             .to_octets(),
             AuthMethod::ChapMd5 => ChapPacket::Response {
                 identifier,
-                value: &chap_md5(identifier, secret, &pending.challenge),
+                value: &chap_md5(identifier, secret, &pending.what),
                 name: &self.config.name,
             }
             .to_octets(),
@@ -232,7 +181,7 @@ impl Supplicant {
                 identifier,
                 kind: EapType::MD5_CHALLENGE,
                 data: &value_and_name(
-                    &chap_md5(identifier, secret, &pending.challenge),
+                    &chap_md5(identifier, secret, &pending.what),
                     &self.config.name,
                 ),
             }
@@ -244,16 +193,14 @@ impl Supplicant {
             name: pending.name,
             mutual,
         });
-        if self.method != AuthMethod::Pap {
-            self.answer = Some((identifier, answer.clone()));
+        if self.method() != AuthMethod::Pap {
+            self.exchange.keep_answer(identifier, &answer);
         }
         if self.repeats() {
-            self.request = answer;
-            self.transmits = 0;
-            self.send_request(now);
+            self.exchange.request(answer);
         } else {
-            self.send(answer);
-            self.deadline = Some(now + self.patience());
+            self.exchange.send(answer);
+            self.exchange.wait();
         }
     }
 
@@ -267,7 +214,7 @@ impl Supplicant {
     /// The authenticator has begun the network phase: it has accepted the proof, and its Success was
     /// lost (RFC 3748 §4.2). Nothing happens when that cannot be taken for it.
     pub fn network_phase_began(&mut self, now: Instant) {
-        self.advance(now);
+        self.exchange.advance(now);
         if self.awaits_indication()
             && let Some(proved) = self.proved.take()
         {
@@ -277,115 +224,64 @@ impl Supplicant {
 
     /// A timer may have expired.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let now = self.advance(now);
-        if self.deadline.is_none_or(|deadline| deadline > now) {
+        if !self.exchange.take_due(now) {
             return;
         }
-        self.deadline = None;
+        // RFC 1334 §2.2.1 MUST (repeat): the request is repeated until an answer comes.
         let repeats = self.repeats() && self.phase == Phase::Proved;
-        if repeats && self.transmits < self.config.max_transmits {
-            // RFC 1334 §2.2.1 MUST (repeat): the request is repeated until an answer comes.
-            self.stats.retransmitted += 1;
-            self.send_request(now);
-        } else if self.phase != Phase::Accepted {
+        let is_sent = repeats && self.exchange.request_again();
+        if !is_sent && self.phase != Phase::Accepted {
             self.fail(AuthFailure::NoAnswer);
         }
     }
 
-    /// Writes the next packet, the information field of a PPP packet of the method's protocol, in
-    /// place of what `out` holds; false when there is none.
-    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> bool {
-        let Some(packet) = self.outbox.pop_front() else {
-            return false;
-        };
-        out.reset(PacketBuf::DEFAULT_HEADROOM);
-        out.append_slice(&packet);
-        true
+    /// Writes the next packet in place of what `out` holds, and says which protocol's information
+    /// it is: that of the [`method`](Self::method). `None` when there is none.
+    pub fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<PppProtocol> {
+        self.exchange.poll_transmit(out)
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.
     pub const fn poll_timeout(&self) -> Option<Instant> {
-        self.deadline
+        self.exchange.deadline
     }
 
     /// What has happened, oldest first.
     pub fn poll_event(&mut self) -> Option<AuthEvent> {
-        self.events.pop_front()
+        self.exchange.poll_event()
     }
 
     fn succeed(&mut self, name: Vec<u8>, keys: Option<MsChapV2Keys>) {
         self.phase = Phase::Accepted;
-        self.deadline = None;
-        self.stats.succeeded += 1;
-        self.forget_request();
-        self.events.push_back(AuthEvent::Succeeded { name, keys });
+        self.exchange.succeed(name, keys);
     }
 
     fn refused(&mut self, message: &[u8]) {
-        self.stats.failed += 1;
+        self.exchange.stats.failed += 1;
         let message = message.get(..MAX_MESSAGE).unwrap_or(message).to_vec();
         self.fail(AuthFailure::Refused { message });
     }
 
     fn fail(&mut self, failure: AuthFailure) {
         self.phase = Phase::Failed;
-        self.deadline = None;
-        self.pending = None;
         self.proved = None;
-        self.forget_request();
-        self.events.push_back(AuthEvent::Failed(failure));
-    }
-
-    /// The PAP request has the password in it.
-    fn forget_request(&mut self) {
-        zeroize::Zeroize::zeroize(&mut self.request);
-    }
-
-    fn send_request(&mut self, now: Instant) {
-        self.transmits += 1;
-        self.deadline = Some(now + self.config.timeout);
-        self.send(self.request.clone());
-    }
-
-    fn send(&mut self, packet: Vec<u8>) {
-        if self.outbox.len() < MAX_OUTBOX {
-            self.outbox.push_back(packet);
-        } else {
-            self.stats.outbox_full += 1;
-        }
+        self.exchange.fail(failure);
     }
 
     /// Whether the proof is sent again until there is an answer. For the others, the network phase can
     /// stand for it.
     // RFC 1994 §4.2 MAY (repeat-response): the Success may be lost, and a repeated Response gets it again.
     const fn repeats(&self) -> bool {
-        matches!(self.method, AuthMethod::Pap | AuthMethod::MsChapV2)
-    }
-
-    fn patience(&self) -> Duration {
-        self.config
-            .timeout
-            .saturating_mul(self.config.max_transmits)
-    }
-
-    const fn next_identifier(&mut self) -> u8 {
-        self.identifier = self.identifier.wrapping_add(1);
-        self.identifier
-    }
-
-    /// The latest time seen, which a clock that runs backwards does not change.
-    fn advance(&mut self, now: Instant) -> Instant {
-        self.latest = self.latest.max(now);
-        self.latest
+        matches!(self.method(), AuthMethod::Pap | AuthMethod::MsChapV2)
     }
 }
 
 impl fmt::Debug for Supplicant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Supplicant")
-            .field("method", &self.method)
+            .field("method", &self.exchange.method)
             .field("phase", &self.phase)
-            .field("stats", &self.stats)
+            .field("stats", &self.exchange.stats)
             .finish_non_exhaustive()
     }
 }

@@ -5,11 +5,10 @@ use crate::auth::authenticator::hexadecimal;
 use crate::auth::event::{AuthDiscard, AuthFailure};
 use crate::auth::wire::{ChapPacket, EapPacket, EapType, PapPacket, parse_md5};
 use crate::lcp::AuthMethod;
-use packet_buffer::Instant;
 use subtle::ConstantTimeEq;
 
 impl Supplicant {
-    pub(super) fn on_pap(&mut self, now: Instant, information: &[u8]) -> Result<(), AuthDiscard> {
+    pub(super) fn on_pap(&mut self, information: &[u8]) -> Result<(), AuthDiscard> {
         let (identifier, message, is_ack) = match PapPacket::parse(information)? {
             PapPacket::Request { .. } => return Err(AuthDiscard::WrongSide(1)),
             PapPacket::Ack {
@@ -22,7 +21,7 @@ impl Supplicant {
             } => (identifier, message, false),
         };
         let code = if is_ack { 2 } else { 3 };
-        let proved = self.take_proved(now, code, identifier)?;
+        let proved = self.take_proved(code, identifier)?;
         if is_ack {
             self.succeed(proved.name, None);
         } else {
@@ -33,7 +32,6 @@ impl Supplicant {
 
     pub(super) fn on_chap(
         &mut self,
-        now: Instant,
         information: &[u8],
         own_challenge: Option<&[u8; 16]>,
     ) -> Result<(), AuthDiscard> {
@@ -43,17 +41,17 @@ impl Supplicant {
                 value,
                 name,
             } => {
-                if self.method == AuthMethod::MsChapV2 && value.len() != 16 {
+                if self.method() == AuthMethod::MsChapV2 && value.len() != 16 {
                     return Err(AuthDiscard::ValueLength(value.len()));
                 }
-                self.on_challenge(now, identifier, value, name, own_challenge)
+                self.on_challenge(identifier, value, name, own_challenge)
             }
             ChapPacket::Response { .. } => Err(AuthDiscard::WrongSide(2)),
             ChapPacket::Success {
                 identifier,
                 message,
             } => {
-                let proved = self.take_proved(now, 3, identifier)?;
+                let proved = self.take_proved(3, identifier)?;
                 match proved.mutual {
                     Some((wanted, keys)) if !is_genuine(&wanted, message) => {
                         drop(keys);
@@ -69,7 +67,7 @@ impl Supplicant {
                 identifier,
                 message,
             } => {
-                self.take_proved(now, 4, identifier)?;
+                self.take_proved(4, identifier)?;
                 self.refused(message);
                 Ok(())
             }
@@ -78,7 +76,6 @@ impl Supplicant {
 
     pub(super) fn on_eap(
         &mut self,
-        now: Instant,
         information: &[u8],
         own_challenge: Option<&[u8; 16]>,
     ) -> Result<(), AuthDiscard> {
@@ -90,12 +87,12 @@ impl Supplicant {
             } => (identifier, kind, data),
             EapPacket::Response { .. } => return Err(AuthDiscard::WrongSide(2)),
             EapPacket::Success { identifier } => {
-                let proved = self.take_proved(now, 3, self.of_response(identifier))?;
+                let proved = self.take_proved(3, self.of_response(identifier))?;
                 self.succeed(proved.name, None);
                 return Ok(());
             }
             EapPacket::Failure { identifier } => {
-                self.take_proved(now, 4, self.of_response(identifier))?;
+                self.take_proved(4, self.of_response(identifier))?;
                 self.refused(&[]);
                 return Ok(());
             }
@@ -108,13 +105,12 @@ impl Supplicant {
             if value.is_empty() {
                 return Err(AuthDiscard::ValueLength(0));
             }
-            return self.on_challenge(now, identifier, value, name, own_challenge);
+            return self.on_challenge(identifier, value, name, own_challenge);
         }
         // RFC 3748 §4.1 MUST (duplicate): a repeated request gets the same response again.
-        if self.repeat_answer(now, identifier) {
+        if self.exchange.answer_again(identifier) {
             return Ok(());
         }
-        let now = self.advance(now);
         let response = match kind {
             EapType::IDENTITY => EapPacket::Response {
                 identifier,
@@ -134,11 +130,9 @@ impl Supplicant {
                 data: &[EapType::MD5_CHALLENGE.0],
             },
         };
-        let response = response.to_octets();
-        self.answer = Some((identifier, response.clone()));
-        self.send(response);
+        self.exchange.answer(identifier, response.to_octets());
         if self.phase != Phase::Accepted {
-            self.deadline = Some(now + self.patience());
+            self.exchange.wait();
         }
         Ok(())
     }
