@@ -279,12 +279,23 @@ impl Bench {
         self.pass(OUTSIDE, INSIDE, packet)
     }
 
+    /// A packet out, which has to be accepted.
+    #[track_caller]
+    pub(crate) fn out_passes(&mut self, packet: &PacketBuf) {
+        let verdict = self.out(packet);
+        assert!(verdict.is_accept(), "{verdict:?}");
+    }
+
+    /// A packet back, which has to be accepted.
+    #[track_caller]
+    pub(crate) fn back_passes(&mut self, packet: &PacketBuf) {
+        let verdict = self.back(packet);
+        assert!(verdict.is_accept(), "{verdict:?}");
+    }
+
     /// A handshake from `client` to `server`; sequence numbers are 1001 and 5001 after it.
     pub(crate) fn connect(&mut self, client: SocketAddr, server: SocketAddr) {
-        assert!(
-            self.out(&tcp(client, server, SYN, 1_000, 0).build())
-                .is_accept()
-        );
+        self.out_passes(&tcp(client, server, SYN, 1_000, 0).build());
         let answer = tcp(server, client, SYN | ACK, 5_000, 1_001).build();
         assert!(self.back(&answer).is_accept());
         let last = tcp(client, server, ACK, 1_001, 5_001).build();
