@@ -115,6 +115,7 @@ fn forgers_meet_the_rules() -> Result<()> {
     at_once(&[
         ("found", &a_scanner_finds_us),
         ("address test", &an_address_test_is_denied),
+        ("address test heard", &an_address_test_is_heard),
         ("false router", &a_false_router_is_a_router_like_any),
         ("redirects", &redirects_of_strangers_are_refused),
         ("malformed", &malformed_packets_harm_nothing),
@@ -143,6 +144,22 @@ fn an_address_test_is_denied() -> Result<()> {
     host.event("duplicate", &[])?;
     drop(attacker);
     host.stop().map(drop)
+}
+
+/// Whoever watches the link learns of each of our addresses when it is tested.
+fn an_address_test_is_heard() -> Result<()> {
+    let kernel = Namespace::new("heard")?;
+    let when_there =
+        "until ip link show inw0 up; do sleep 0.05; done; exec atk6-detect-new-ip6 inw0";
+    let watcher = kernel.spawn("sh", &["-c", when_there])?;
+    let options = ["--address-test", "full", "--link-delay", "3000"];
+    let mut host = TapHost::start(&kernel, &options)?;
+    host.ready(&kernel)?;
+    for own in [TapHost::LINK_LOCAL, "2001:db8::2"] {
+        watcher.wait_for_line(own, PATIENCE)?;
+    }
+    drop(watcher);
+    host.finish().map(drop)
 }
 
 /// Without a guard in the switch nobody can tell; its lifetime ends with it.

@@ -37,6 +37,7 @@ fn the_kernel_and_our_host_talk() -> Result<()> {
     }
     at_once(&[
         ("the kernel pings us", &the_kernel_pings_us),
+        ("in the largest packets", &the_largest_link_is_filled),
         ("its tools find us", &the_kernels_tools_find_us),
         ("datagrams", &datagrams_come_back),
         ("we ping the kernel", &|| we_ping_the_kernel("ping-s", "56")),
@@ -70,6 +71,29 @@ fn the_kernel_pings_us() -> Result<()> {
     expect(&kernel, "ping -n -b -c 1 -W 1 192.0.2.255", &["0 received"])?;
     let counters = host.finish()?;
     at_least(&counters, "echo_replies", 22)
+}
+
+/// The largest MTU that the kernel gives a TAP device: 65535 less an Ethernet header. Whole packets both ways.
+fn the_largest_link_is_filled() -> Result<()> {
+    let (kernel, mut host) = start("largest", &["--mtu", "65521"])?;
+    host.ready(&kernel)?;
+    let link = tool(&kernel, "ip link show inw0")?;
+    ensure!(link.contains("mtu 65521"), "{link}");
+    for (address, octets) in [("192.0.2.2", "65493"), ("2001:db8::2", "65473")] {
+        let line = format!("ping -n -M do -c 2 -i 0.2 -W 2 -s {octets} {address}");
+        expect(&kernel, &line, &["2 received"])?;
+    }
+    for whole in ["ip.len == 65521 and icmp", "ipv6.plen == 65481 and icmpv6"] {
+        let frames = host.captured(whole)?;
+        ensure!(frames == 4, "{frames} frames: {whole}");
+    }
+    // One octet more makes two fragments of it.
+    let line = "ping -n -c 1 -W 2 -s 65494 192.0.2.2";
+    expect(&kernel, line, &["1 received"])?;
+    let fragments = host.captured("ip.flags.mf == 1")?;
+    ensure!(fragments == 2, "{fragments} first fragments");
+    let counters = host.finish()?;
+    at_least(&counters, "echo_replies", 5)
 }
 
 fn the_kernels_tools_find_us() -> Result<()> {

@@ -11,9 +11,15 @@ use icmp_nd::generation::{ErrorOptions, build_ipv4_error};
 use icmp_nd::probe::{SimHop, SimPath};
 use icmp_nd::wire::{ExtensionObjectRepr, MplsLabelStackEntry, emit_extensions};
 use internetwork::lab::{Namespace, interop_wanted};
-use packet_buffer::wire::{Icmpv4Repr, IpProtocol, Ipv4Repr, icmpv4_code};
+use packet_buffer::wire::{
+    EthernetFrame, EthernetRepr, Icmpv4Repr, IpProtocol, Ipv4Repr, MacAddr, icmpv4_code,
+};
 use std::io::ErrorKind;
+use tun_rs::Layer;
 
+/// The first hop on an Ethernet, and what the kernel knows it by.
+const GATEWAY: MacAddr = MacAddr([2, 0, 0x5e, 0x10, 0, 0x63]);
+const GATEWAYS: [&str; 2] = ["10.63.0.1", "2001:db8:63::1"];
 const DESTINATIONS: [&str; 2] = ["10.63.9.9", "2001:db8:63:9::9"];
 
 /// What each hop answers from.
@@ -48,13 +54,23 @@ fn path(silent: Option<usize>) -> Result<SimPath> {
 }
 
 /// Answers what comes out of the device until told to stop.
-fn serve(device: &tun_rs::SyncDevice, path: &SimPath, stop: &AtomicBool) -> Result<()> {
-    let (mut packet, mut answer) = (vec![0; 65_536], PacketBuf::new());
+fn serve(
+    device: &tun_rs::SyncDevice,
+    layer: Layer,
+    path: &SimPath,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let (mut octets, mut answer) = (vec![0; 65_536], PacketBuf::new());
     while !stop.load(Ordering::Relaxed) {
-        match device.recv(&mut packet) {
+        match device.recv(&mut octets) {
             Ok(length) => {
-                let packet = packet.get(..length).unwrap_or_default();
-                if path.answer(packet, &mut answer).is_some() {
+                let octets = octets.get(..length).unwrap_or_default();
+                let is_answered = if layer == Layer::L2 {
+                    answer_frame(octets, path, &mut answer)?
+                } else {
+                    path.answer(octets, &mut answer).is_some()
+                };
+                if is_answered {
                     device.send(answer.as_slice())?;
                 }
             }
@@ -67,12 +83,30 @@ fn serve(device: &tun_rs::SyncDevice, path: &SimPath, stop: &AtomicBool) -> Resu
     Ok(())
 }
 
+/// Answers the packet in a frame to the hops; whether there is an answer.
+fn answer_frame(frame: &[u8], path: &SimPath, answer: &mut PacketBuf) -> Result<bool> {
+    let frame = EthernetFrame::parse(frame)?;
+    let is_ours = frame.destination() == GATEWAY;
+    let is_answered = is_ours && path.answer(frame.payload(), answer).is_some();
+    if is_answered {
+        EthernetRepr::new(frame.source(), GATEWAY, frame.ethertype()).emit(answer)?;
+    }
+    Ok(is_answered)
+}
+
+/// The words of a command line; underscores stand for spaces within a word.
+fn words(command: &str) -> Vec<String> {
+    let words = command.split_whitespace();
+    words.map(|word| word.replace('_', " ")).collect()
+}
+
 /// The hops of a report that says `number  address ...` on each line, with all that follows the
 /// number.
 fn trace(kernel: &Namespace, command: &str) -> Result<Vec<String>> {
-    let words: Vec<&str> = command.split_whitespace().collect();
+    let words = words(command);
     let (program, arguments) = words.split_first().context("a command")?;
-    let report = kernel.run(program, arguments)?;
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let report = kernel.run(program, &arguments)?;
     let lines = report.lines().filter_map(|line| {
         let (number, rest) = line.trim().split_once(char::is_whitespace)?;
         let number = number.trim_end_matches([':', '?', '.', '|', '-']);
@@ -130,13 +164,12 @@ fn in_order(report: &str, addresses: &[String]) -> bool {
 /// Every tool finds every hop.
 fn others(kernel: &Namespace) -> Result<()> {
     for (version, command) in TOOLS {
-        // Underscores stand for spaces within an argument.
-        let words: Vec<String> = command.split(' ').map(|it| it.replace('_', " ")).collect();
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let words = words(command);
         let (program, arguments) = words.split_first().context("a command")?;
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let mut report = String::new();
         for _ in 0..RUNS {
-            let output = kernel.output(program, arguments)?;
+            let output = kernel.output(program, &arguments)?;
             let errors = String::from_utf8_lossy(&output.stderr);
             report = format!("{}{errors}", String::from_utf8_lossy(&output.stdout));
             // What the header says of the destination does not count.
@@ -176,6 +209,66 @@ fn a_silent_hop(kernel: &Namespace) -> Result<()> {
             }
         }
         ensure!(addresses(&hops) == wanted, "{command}: {hops:#?}");
+    }
+    Ok(())
+}
+
+/// Octets of the largest packet on the link to each hop, and to the destination.
+const LINKS: [usize; 6] = [1500, 1500, 1400, 1400, 1280, 1280];
+
+/// Five hops with these links.
+fn narrowing_path() -> Result<SimPath> {
+    let mut path = path(None)?;
+    for (hop, behind) in path.hops.iter_mut().zip(LINKS.iter().skip(1)) {
+        hop.mtu = *behind;
+    }
+    Ok(path)
+}
+
+/// What tells of the path MTU says at which hop it gets smaller, and to what.
+fn narrower_links(kernel: &Namespace) -> Result<()> {
+    // `traceroute` says it at the first hop that only packets of this size get to, `scamper` at each hop.
+    let before = [0].iter().chain(&LINKS);
+    let changes = LINKS.iter().zip(before).map(|(mtu, before)| {
+        let is_new = mtu != before;
+        is_new.then(|| format!("F={mtu}"))
+    });
+    let changes: Vec<_> = changes.collect();
+    let each = LINKS.iter().map(|mtu| Some(format!("[mtu: {mtu}]")));
+    let each: Vec<_> = each.collect();
+    for (version, destination) in DESTINATIONS.into_iter().enumerate() {
+        for (command, wanted) in [
+            ("traceroute.db -n --mtu -q 1 -w 2 -m 6 ", &changes),
+            ("scamper -I trace_-P_udp-paris_-M_-q_2_-w_1_", &each),
+        ] {
+            let command = format!("{command}{destination}");
+            let tells = |hops: &[String]| {
+                let told = hops.iter().zip(wanted).all(|(hop, mtu)| match mtu {
+                    Some(mtu) => hop.ends_with(mtu),
+                    None => hop.ends_with(" ms"),
+                });
+                told && addresses(hops) == expected(version)
+            };
+            let mut hops = vec![];
+            for _ in 0..RUNS {
+                begin_anew(kernel)?;
+                hops = trace(kernel, &command)?;
+                if tells(&hops) {
+                    break;
+                }
+            }
+            ensure!(tells(&hops), "{command}: wanted {wanted:?}: {hops:#?}");
+        }
+    }
+    Ok(())
+}
+
+/// Makes the kernel forget path MTUs. For `scamper`, which sends frames itself, it has just heard from the gateways.
+fn begin_anew(kernel: &Namespace) -> Result<()> {
+    for (version, gateway) in ["-4", "-6"].into_iter().zip(GATEWAYS) {
+        kernel.run("ip", &[version, "route", "flush", "cache"])?;
+        let neighbor = format!("neigh replace {gateway} lladdr {GATEWAY} nud reachable dev hops0");
+        kernel.run("ip", &neighbor.split(' ').collect::<Vec<_>>())?;
     }
     Ok(())
 }
@@ -229,12 +322,12 @@ fn check(kernel: &Namespace) -> Result<()> {
     Ok(())
 }
 
-/// A device without neighbors, and what the kernel is told about it.
-fn device(kernel: &Namespace, commands: &[&str]) -> Result<tun_rs::SyncDevice> {
+/// A device, and what the kernel is told about it.
+fn device(kernel: &Namespace, layer: Layer, commands: &[&str]) -> Result<tun_rs::SyncDevice> {
     let device = kernel.enter(|| {
         let device = tun_rs::DeviceBuilder::new()
             .name("hops0")
-            .layer(tun_rs::Layer::L3)
+            .layer(layer)
             .build_sync()?;
         device.set_nonblocking(true)?;
         Ok(device)
@@ -270,6 +363,7 @@ fn the_kernel_obeys_redirects_of_ipv4() -> Result<()> {
     }
     let device = device(
         &kernel,
+        Layer::L3,
         &[
             "addr add 10.63.0.2/24 dev hops0",
             "link set hops0 up",
@@ -316,26 +410,30 @@ fn the_kernel_obeys_redirects_of_ipv4() -> Result<()> {
     Ok(())
 }
 
-/// Runs `check` in a namespace whose default route leads to our hops.
+/// Runs `check` in a namespace whose default route leads to the hops of `path`: through a device without neighbors,
+/// or over Ethernet.
 fn behind_hops(
     label: &str,
-    silent: Option<usize>,
+    layer: Layer,
+    path: &SimPath,
     check: impl FnOnce(&Namespace) -> Result<()>,
 ) -> Result<()> {
-    let (kernel, path) = (Namespace::new(label)?, path(silent)?);
-    let device = device(
-        &kernel,
-        &[
-            "addr add 10.63.0.2/24 dev hops0",
-            "addr add 2001:db8:63::2/64 dev hops0 nodad",
-            "link set hops0 up",
-            "route add default dev hops0",
-            "-6 route add default dev hops0",
-        ],
-    )?;
+    let kernel = Namespace::new(label)?;
+    let link = [
+        "addr add 10.63.0.2/24 dev hops0",
+        "addr add 2001:db8:63::2/64 dev hops0 nodad",
+        "link set hops0 up",
+    ];
+    let routes = if layer == Layer::L2 {
+        GATEWAYS.map(|gateway| format!("route add default via {gateway} dev hops0"))
+    } else {
+        ["-4", "-6"].map(|version| format!("{version} route add default dev hops0"))
+    };
+    let commands = link.into_iter().chain(routes.iter().map(String::as_str));
+    let device = device(&kernel, layer, &commands.collect::<Vec<_>>())?;
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let server = scope.spawn(|| serve(&device, &path, &stop));
+        let server = scope.spawn(|| serve(&device, layer, path, &stop));
         let checked = check(&kernel);
         stop.store(true, Ordering::Relaxed);
         let served = server.join();
@@ -352,8 +450,8 @@ fn the_kernels_tools_see_our_hops() -> Result<()> {
     if !interop_wanted("the kernel's traceroute and mtr through simulated hops") {
         return Ok(());
     }
-    behind_hops("hops", None, check)?;
-    behind_hops("silent-hop", Some(1), a_silent_hop)
+    behind_hops("hops", Layer::L3, &path(None)?, check)?;
+    behind_hops("silent-hop", Layer::L3, &path(Some(1))?, a_silent_hop)
 }
 
 #[test]
@@ -361,5 +459,13 @@ fn other_tools_see_our_hops() -> Result<()> {
     if !interop_wanted("scamper, fping and other traceroutes through simulated hops") {
         return Ok(());
     }
-    behind_hops("more-hops", None, others)
+    behind_hops("more-hops", Layer::L3, &path(None)?, others)
+}
+
+#[test]
+fn tools_find_each_narrower_link() -> Result<()> {
+    if !interop_wanted("traceroute --mtu and scamper -M through hops with narrower links") {
+        return Ok(());
+    }
+    behind_hops("narrow-hops", Layer::L2, &narrowing_path()?, narrower_links)
 }

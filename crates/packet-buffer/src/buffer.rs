@@ -126,6 +126,22 @@ impl PacketBuf {
         self.grow_front(octets.len()).copy_from_slice(octets);
     }
 
+    /// Writes an array in front of the packet: [`prepend_slice`](Self::prepend_slice) for what is short and has a
+    /// length that is known, without a way through memory.
+    #[inline]
+    pub fn prepend_array<const N: usize>(&mut self, octets: [u8; N]) {
+        if let Some(start) = self.start.checked_sub(N)
+            && let Some(front) = self.bytes.get_mut(start..self.start)
+            && let Some(room) = front.first_chunk_mut()
+        {
+            *room = octets;
+            self.start = start;
+        } else {
+            // Of a copy: so the array itself has no address, and stays in registers where there is room.
+            self.grow_and_prepend(&{ octets });
+        }
+    }
+
     /// Makes the packet `n` octets longer at its back and hands out those octets, zeroed.
     ///
     /// Grows the buffer, which copies the packet, when the tailroom is smaller than `n`.
@@ -168,11 +184,12 @@ impl PacketBuf {
 
     /// Empties the packet and sets `headroom`, keeping the memory: in steady state a buffer that is
     /// reused does not allocate.
+    #[inline]
     pub fn reset(&mut self, headroom: usize) {
         // What lies in the headroom is written over before it can become part of a packet, so it
         // is not wiped here; only octets that the buffer never had are added.
         if headroom > self.bytes.len() {
-            self.bytes.resize(headroom, 0);
+            self.extend_headroom(headroom);
         }
         self.bytes.truncate(headroom);
         self.start = headroom;
@@ -180,6 +197,7 @@ impl PacketBuf {
 
     /// Empties the packet; all the room that it took becomes headroom where it lay in front, and
     /// tailroom elsewhere.
+    #[inline]
     pub fn clear(&mut self) {
         self.bytes.truncate(self.start);
     }
@@ -202,6 +220,16 @@ impl PacketBuf {
         let end = self.start;
         self.start = start;
         self.bytes.get_mut(start..end).unwrap_or_default()
+    }
+
+    #[cold]
+    fn grow_and_prepend(&mut self, octets: &[u8]) {
+        self.prepend_slice(octets);
+    }
+
+    #[cold]
+    fn extend_headroom(&mut self, headroom: usize) {
+        self.bytes.resize(headroom, 0);
     }
 
     #[cold]
@@ -350,7 +378,7 @@ mod tests {
         #[test]
         fn behaves_like_a_vector(
             headroom in 0usize..40,
-            ops in proptest::collection::vec((0u8..6, 0usize..50), 0..60),
+            ops in proptest::collection::vec((0u8..7, 0usize..50), 0..60),
         ) {
             let mut packet = PacketBuf::with_capacity(headroom, 16);
             let mut model = vec![];
@@ -381,9 +409,13 @@ mod tests {
                         packet.truncate(n);
                         model.truncate(n);
                     }
-                    _ => {
+                    5 => {
                         packet.prepend_slice(&vec![mark; n]);
                         model.splice(0..0, vec![mark; n]);
+                    }
+                    _ => {
+                        packet.prepend_array([mark; 24]);
+                        model.splice(0..0, [mark; 24]);
                     }
                 }
                 prop_assert_eq!(packet.as_slice(), &model[..]);

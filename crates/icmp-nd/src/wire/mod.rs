@@ -69,6 +69,8 @@ pub use nd_repr::{NdRepr, NeighborAdvertisementRepr, RouterAdvertisementRepr};
 
 use byteorder::{ByteOrder, NetworkEndian};
 use core::net::Ipv6Addr;
+use packet_buffer::PacketBuf;
+use packet_buffer::checksum::Sum;
 
 /// The `N` octets at offset `AT` of a fixed header of `H` octets.
 #[inline(always)]
@@ -97,6 +99,13 @@ fn be32<const AT: usize, const H: usize>(header: &[u8; H]) -> u32 {
 #[inline(always)]
 fn ipv6<const AT: usize, const H: usize>(header: &[u8; H]) -> Ipv6Addr {
     Ipv6Addr::from(*field::<AT, 16, H>(header))
+}
+
+/// Writes a part of fixed length in front of `packet`; the sum of what is there with it.
+#[inline]
+fn prepend<const N: usize>(packet: &mut PacketBuf, sum: Sum, octets: [u8; N]) -> Sum {
+    packet.prepend_array(octets);
+    sum.add_array(&octets)
 }
 
 /// Octets that are written one after the other into room of the right size. What would not fit is

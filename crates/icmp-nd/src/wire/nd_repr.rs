@@ -1,12 +1,13 @@
 //! Neighbor Discovery messages that are written (RFC 4861 §4); their layout is in `nd.rs`.
 
-use super::Writer;
 use super::nd::{
     NeighborAdvertisement, NeighborSolicitation, Redirect, RouterAdvertisement, RouterPreference,
     RouterSolicitation,
 };
 use super::nd_option::{self, NdOptionRepr};
+use super::prepend;
 use core::net::Ipv6Addr;
+use packet_buffer::checksum::Sum;
 use packet_buffer::wire::{Icmpv6Type, IpProtocol, Ipv6Repr, PseudoHeader};
 use packet_buffer::{EmitError, PacketBuf};
 
@@ -136,7 +137,6 @@ impl NdRepr {
         packet: &mut PacketBuf,
         pseudo_header: &PseudoHeader,
     ) -> Result<(), EmitError> {
-        let header_len = self.header_len();
         let held = packet.len();
         if !held.is_multiple_of(8) {
             return Err(EmitError::Unaligned {
@@ -145,26 +145,23 @@ impl NdRepr {
                 multiple: 8,
             });
         }
-        let written = header_len + nd_option::total_len(options)?;
-        let length = written.saturating_add(held);
-        let limit = usize::from(u16::MAX);
-        if length > limit {
-            return Err(EmitError::TooLong {
+        // The pseudo-header's length is added when it is known.
+        let sum = pseudo_header.sum(IpProtocol::ICMPV6, 0);
+        let written = nd_option::emit(options, packet, sum).and_then(|sum| {
+            let length = packet.len().saturating_add(self.header_len());
+            let too_long = |_| EmitError::TooLong {
                 what: "ND message",
                 length,
-                limit,
-            });
-        }
-        let mut writer = Writer::new(packet.prepend(written));
-        self.write(&mut writer);
-        for option in options {
-            option.write(&mut writer);
-        }
-        let sum = pseudo_header
-            .sum(IpProtocol::ICMPV6, length)
-            .add_bytes(packet.as_slice());
-        if let Some(field) = packet.as_mut_slice().get_mut(2..4) {
-            field.copy_from_slice(&sum.checksum().to_be_bytes());
+                limit: usize::from(u16::MAX),
+            };
+            Ok(sum.add_u16(u16::try_from(length).map_err(too_long)?))
+        });
+        match written {
+            Ok(sum) => self.emit_header(packet, sum),
+            Err(error) => {
+                packet.trim_front(packet.len().saturating_sub(held));
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -189,40 +186,59 @@ impl NdRepr {
         ip.emit(packet)
     }
 
-    /// Writes the fixed part, with a checksum of zero.
+    /// Writes the fixed part; `sum` is that of all the rest.
     #[inline]
-    fn write(&self, writer: &mut Writer<'_>) {
+    fn emit_header(&self, packet: &mut PacketBuf, sum: Sum) {
         // RFC 4861 §4.1 MUST (reserved): code and reserved fields are sent as zero.
-        writer.put(&[self.message_type().0, 0, 0, 0]);
+        let kind = self.message_type().0;
         match self {
-            Self::RouterSolicitation => writer.skip(4),
-            Self::RouterAdvertisement(advertisement) => advertisement.write(writer),
+            Self::RouterSolicitation => finish(packet, sum, [kind, 0, 0, 0, 0, 0, 0, 0]),
+            Self::RouterAdvertisement(advertisement) => {
+                finish(packet, sum, advertisement.to_octets());
+            }
             Self::NeighborSolicitation { target } => {
-                writer.skip(4);
-                writer.put(&target.octets());
+                finish(packet, sum, with_target(kind, 0, *target));
             }
             Self::NeighborAdvertisement(advertisement) => {
                 let flags = u8::from(advertisement.router) << 7
                     | u8::from(advertisement.solicited) << 6
                     | u8::from(advertisement.override_) << 5;
-                writer.put(&[flags, 0, 0, 0]);
-                writer.put(&advertisement.target.octets());
+                finish(packet, sum, with_target(kind, flags, advertisement.target));
             }
             Self::Redirect {
                 target,
                 destination,
             } => {
-                writer.skip(4);
-                writer.put(&target.octets());
-                writer.put(&destination.octets());
+                let sum = prepend(packet, sum, destination.octets());
+                finish(packet, sum, with_target(kind, 0, *target));
             }
         }
     }
 }
 
+/// The fixed part of a message about a target.
+#[inline]
+fn with_target(kind: u8, flags: u8, target: Ipv6Addr) -> [u8; 24] {
+    let mut octets = [0; 24];
+    octets[0] = kind;
+    octets[4] = flags;
+    octets[8..].copy_from_slice(&target.octets());
+    octets
+}
+
+/// Writes the first part of a message, with the checksum over all; `sum` is that of the rest.
+#[inline]
+fn finish<const N: usize>(packet: &mut PacketBuf, sum: Sum, mut octets: [u8; N]) {
+    let sum = sum.add_array(&octets).checksum();
+    if let Some([_, _, field @ ..]) = octets.first_chunk_mut::<4>() {
+        *field = sum.to_be_bytes();
+    }
+    packet.prepend_array(octets);
+}
+
 impl RouterAdvertisementRepr {
     #[inline]
-    fn write(&self, writer: &mut Writer<'_>) {
+    fn to_octets(self) -> [u8; 16] {
         // RFC 4191 §2.2 MUST (medium-without-lifetime): without a lifetime the bits are zero.
         let preference = if self.router_lifetime > 0 {
             self.preference
@@ -233,12 +249,13 @@ impl RouterAdvertisementRepr {
             | u8::from(self.other_configuration) << 6
             | u8::from(self.home_agent) << 5
             | preference.to_flags();
-        let mut octets = [0; 12];
-        octets[0] = self.cur_hop_limit;
-        octets[1] = flags;
-        octets[2..4].copy_from_slice(&self.router_lifetime.to_be_bytes());
-        octets[4..8].copy_from_slice(&self.reachable_time.to_be_bytes());
-        octets[8..].copy_from_slice(&self.retrans_timer.to_be_bytes());
-        writer.put(&octets);
+        let mut octets = [0; 16];
+        octets[0] = Icmpv6Type::ROUTER_ADVERTISEMENT.0;
+        octets[4] = self.cur_hop_limit;
+        octets[5] = flags;
+        octets[6..8].copy_from_slice(&self.router_lifetime.to_be_bytes());
+        octets[8..12].copy_from_slice(&self.reachable_time.to_be_bytes());
+        octets[12..].copy_from_slice(&self.retrans_timer.to_be_bytes());
+        octets
     }
 }

@@ -223,6 +223,22 @@ fn what_does_not_fit_is_not_written() {
         })
     );
     assert_eq!(packet.as_slice(), [1; 65_528]);
+    // Nor what was all right before it.
+    let mac = NdOptionRepr::SourceLinkLayerAddress(MAC_1);
+    let result = NdRepr::RouterSolicitation.emit(&[mac.clone()], &mut packet, &pseudo_header);
+    assert!(matches!(
+        result,
+        Err(EmitError::TooLong { length: 65_544, .. })
+    ));
+    assert_eq!(packet.as_slice(), [1; 65_528]);
+    let mut packet = PacketBuf::from_slice(64, &[1; 8]);
+    let options = [NdOptionRepr::Nonce((&[1; 7]).into()), mac];
+    let result = NdRepr::RouterSolicitation.emit(&options, &mut packet, &pseudo_header);
+    assert!(matches!(
+        result,
+        Err(EmitError::Unaligned { length: 9, .. })
+    ));
+    assert_eq!(packet.as_slice(), [1; 8]);
 }
 
 /// Options that are written already stand behind those that are given.

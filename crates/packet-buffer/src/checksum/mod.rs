@@ -82,10 +82,11 @@ impl Sum {
         self
     }
 
-    /// Adds a whole array of an even number of octets, at an even position.
+    /// Adds an array of an even number of octets, at an even position: [`add_bytes`](Self::add_bytes) for what is
+    /// short and has a length that is known, without a loop or a call. An odd number does not compile.
     #[inline]
     #[must_use]
-    pub(crate) fn add_array<const N: usize>(mut self, octets: &[u8; N]) -> Self {
+    pub fn add_array<const N: usize>(mut self, octets: &[u8; N]) -> Self {
         const { assert!(N.is_multiple_of(2)) };
         let (quads, pair) = octets.as_chunks::<4>();
         for quad in quads {
@@ -314,6 +315,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn an_array_counts_as_its_octets() {
+        let octets = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7, 0xff, 0xfe];
+        let by_array = Sum::new().add_array(&octets).add_array(&[0xab, 0xcd]);
+        let by_bytes = Sum::new().add_bytes(&octets).add_bytes(&[0xab, 0xcd]);
+        assert_eq!(by_array.fold(), by_bytes.fold());
+        assert_eq!(
+            by_array.fold(),
+            by_words(&[&octets[..], &[0xab, 0xcd]].concat())
+        );
     }
 
     #[test]

@@ -137,7 +137,8 @@ pub struct NdOptionIter<'a> {
 impl<'a> Iterator for NdOptionIter<'a> {
     type Item = NdOption<'a>;
 
-    #[inline]
+    // Where it is used, so that an option that is read is matched without a way through memory.
+    #[inline(always)]
     fn next(&mut self) -> Option<NdOption<'a>> {
         let (option, after) = split_option(self.rest)?;
         self.rest = after;

@@ -11,7 +11,7 @@ pub use list::{
     LinkLayerAddress, NdOption, NdOptionIter, NdOptions, RecursiveDnsServers, SearchList,
 };
 pub use repr::NdOptionRepr;
-pub(super) use repr::total_len;
+pub(super) use repr::emit;
 pub use values::{Pref64, PrefixInformation, RouteInformation};
 
 /// The lifetime of all ones, in seconds, which means for ever (RFC 4861 §4.6.2, RFC 4191 §2.3,

@@ -1,11 +1,12 @@
 //! The options of a message that is written.
 
 use super::{NdOptionKind, Pref64, PrefixInformation, RouteInformation};
-use crate::wire::{DomainName, Writer};
+use crate::wire::{DomainName, Writer, prepend};
 use alloc::borrow::Cow;
 use core::net::Ipv6Addr;
-use packet_buffer::EmitError;
+use packet_buffer::checksum::Sum;
 use packet_buffer::wire::MacAddr;
+use packet_buffer::{EmitError, PacketBuf};
 
 /// Octets of the longest option: its length field counts to 255.
 const MAX_LEN: usize = 255 * 8;
@@ -136,32 +137,41 @@ impl NdOptionRepr<'_> {
         Ok(length)
     }
 
-    /// Writes the option, whose length was checked, into room that is zero.
+    /// Writes the option in front of `packet`; the sum of what is there with it.
+    ///
+    /// # Errors
+    ///
+    /// What [`wire_len`](Self::wire_len) says; the packet is then unchanged.
     #[inline]
-    pub(in crate::wire) fn write(&self, writer: &mut Writer<'_>) {
-        match self {
-            Self::SourceLinkLayerAddress(MacAddr([a, b, c, d, e, f])) => {
-                writer.put(&[1, 1, *a, *b, *c, *d, *e, *f]);
-            }
-            Self::TargetLinkLayerAddress(MacAddr([a, b, c, d, e, f])) => {
-                writer.put(&[2, 1, *a, *b, *c, *d, *e, *f]);
+    fn emit(&self, packet: &mut PacketBuf, sum: Sum) -> Result<Sum, EmitError> {
+        Ok(match self {
+            Self::SourceLinkLayerAddress(address) | Self::TargetLinkLayerAddress(address) => {
+                prepend(packet, sum, with_address(self.kind(), *address))
             }
             Self::Mtu(mtu) => {
                 let [a, b, c, d] = mtu.to_be_bytes();
-                writer.put(&[5, 1, 0, 0, a, b, c, d]);
+                prepend(packet, sum, [5, 1, 0, 0, a, b, c, d])
             }
-            Self::PrefixInformation(prefix) => writer.put(&prefix.to_octets()),
-            _ => self.write_other(writer),
-        }
+            Self::PrefixInformation(prefix) => prepend(packet, sum, prefix.to_octets()?),
+            _ => return self.emit_other(packet, sum),
+        })
     }
 
     /// Writes an option that most messages do not have.
-    fn write_other(&self, writer: &mut Writer<'_>) {
-        let length = self.wire_len().unwrap_or_default();
+    #[inline(never)]
+    fn emit_other(&self, packet: &mut PacketBuf, sum: Sum) -> Result<Sum, EmitError> {
+        let length = self.wire_len()?;
+        let room = packet.prepend(length);
+        self.write(&mut Writer::new(room), length);
+        Ok(sum.add_bytes(room))
+    }
+
+    /// Writes it into room that is zero.
+    fn write(&self, writer: &mut Writer<'_>, length: usize) {
         let units = u8::try_from(length / 8).unwrap_or_default();
         writer.put(&[self.kind().0, units]);
         match self {
-            // Those that `write` writes itself.
+            // Those that `emit` writes itself.
             Self::SourceLinkLayerAddress(_)
             | Self::TargetLinkLayerAddress(_)
             | Self::Mtu(_)
@@ -225,14 +235,34 @@ impl NdOptionRepr<'_> {
     }
 }
 
-/// Octets of all options together.
+/// Writes `options` in front of what `packet` holds, which are further options; the sum with all of them.
+///
+/// # Errors
+///
+/// What [`NdOptionRepr::wire_len`] says; options behind the one that is wrong are then written.
 #[inline]
-pub(in crate::wire) fn total_len(options: &[NdOptionRepr<'_>]) -> Result<usize, EmitError> {
-    let mut total: usize = 0;
-    for option in options {
-        total = total.saturating_add(option.wire_len()?);
+pub(in crate::wire) fn emit(
+    options: &[NdOptionRepr<'_>],
+    packet: &mut PacketBuf,
+    mut sum: Sum,
+) -> Result<Sum, EmitError> {
+    if !packet.is_empty() {
+        sum = sum.add_bytes(packet.as_slice());
     }
-    Ok(total)
+    // From the last to the first, each in one go: none needs room that is wiped before, or its length known.
+    for option in options.iter().rev() {
+        sum = option.emit(packet, sum)?;
+    }
+    Ok(sum)
+}
+
+/// A link-layer address option. Put together as one word: so it is summed without being read back from pieces that
+/// were just written.
+#[inline]
+fn with_address(NdOptionKind(kind): NdOptionKind, MacAddr([a, b, c, d, e, f]): MacAddr) -> [u8; 8] {
+    let high = u32::from_be_bytes([kind, 1, a, b]);
+    let low = u32::from_be_bytes([c, d, e, f]);
+    (u64::from(high) << 32 | u64::from(low)).to_be_bytes()
 }
 
 /// Writes as much of `octets` as fits `room`, and leaves the rest of the room zero.

@@ -85,7 +85,8 @@ impl PrefixInformation {
     }
 
     #[inline]
-    pub(super) fn to_octets(self) -> [u8; Self::LEN] {
+    pub(super) fn to_octets(self) -> Result<[u8; Self::LEN], EmitError> {
+        self.check()?;
         let flags = u8::from(self.on_link) << 7
             | u8::from(self.autonomous) << 6
             | u8::from(self.router_address) << 5;
@@ -101,7 +102,7 @@ impl PrefixInformation {
         octets[4..8].copy_from_slice(&self.valid_lifetime.to_be_bytes());
         octets[8..12].copy_from_slice(&self.preferred_lifetime.to_be_bytes());
         octets[16..].copy_from_slice(&prefix.octets());
-        octets
+        Ok(octets)
     }
 }
 
