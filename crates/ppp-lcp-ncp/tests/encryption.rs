@@ -366,6 +366,7 @@ mod negotiation {
         let answers = sent(&mut a);
         assert!(answers.len() <= 16 && answers.iter().all(|it| *it == [15, 9, 0, 4]));
         assert_eq!(a.stats().resets_received, 1000);
+        // RFC 1968 §3.1 MUST (solicited): nobody has asked for it.
         let stale = Discard::StaleAnswer { identifier: 9 };
         assert_eq!(a.handle_input(NOW, &[15, 9, 0, 4]), Err(stale));
         // The chain goes on all the same.
@@ -528,6 +529,21 @@ mod over_a_link {
         }
         assert!(octets < 50 * 200, "{octets}");
         assert_eq!(pair.ends[0].ccp().unwrap().stats().compressed, 50);
+    }
+
+    // RFC 1968 §2 MUST (phase): while LCP is not open yet.
+    #[test]
+    fn ecp_before_the_network_phase() {
+        let ecp = Some(config(true, true, true));
+        let mut pair = Pair::started([ecp.clone(), ecp], None);
+        let mut data = PacketBuf::new();
+        let request = [0x80, 0x53, 1, 1, 0, 4];
+        let [end, _] = &mut pair.ends;
+        end.lower_down(pair.now);
+        end.lower_up(pair.now);
+        let early = LinkDiscard::Phase(PppProtocol::ECP, Phase::Establish);
+        let result = end.handle_input(pair.now, &request, &mut data);
+        assert_eq!(result, Err(early));
     }
 
     // RFC 1968 §2.1 MUST (clear): where encryption is required and refused, the link ends.

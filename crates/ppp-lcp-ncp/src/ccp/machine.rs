@@ -167,7 +167,8 @@ impl Ccp {
             }
             return false;
         }
-        // RFC 1962 §2.1 MUST (open): nothing is compressed before CCP is open.
+        // RFC 1962 §2.1 MUST (open): nothing is compressed before CCP is open,
+        // RFC 3078 §3 MUST (open): nor encrypted.
         let compressed = compressor.compress(protocol, packet);
         *if compressed {
             &mut self.transforms.stats.compressed

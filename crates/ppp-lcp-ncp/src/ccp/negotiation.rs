@@ -174,6 +174,7 @@ impl CcpNegotiation {
         let strength = self.strongest(bits)?;
         let mode = self.mode_of(bits)?;
         let exact = MppeBits::of(strength).with(MppeBits(bits.0 & MppeBits::STATELESS.0));
+        // RFC 3078 §2 MUST (reserved): nor bits that mean nothing.
         (bits == exact).then_some(CcpMethod::Mppe { strength, mode })
     }
 
@@ -294,6 +295,7 @@ impl Negotiation for CcpNegotiation {
     fn naked(&mut self, option: &Tlv<'_>, _: &mut dyn RandomSource) {
         match CcpOption::read(option) {
             CcpOption::Mppe(bits) if self.mppe.is_some() => {
+                // RFC 3078 §2 SHOULD (repeat): what the answer names is asked for.
                 // Only what was configured is taken: a hint cannot talk us into something weaker.
                 self.mppe = self
                     .strongest(bits)

@@ -134,6 +134,7 @@ impl LcpConfig {
     // RFC 2516 §7 MUST NOT (mru): the MRU is not over 1492.
     // RFC 4638 §5.1 MUST (mru): or not over what was agreed.
     // RFC 2516 §7 SHOULD NOT (pfc): the protocol field is not compressed.
+    // RFC 2516 §7 SHOULD (magic): the magic number stays.
     pub const fn restrict_to_pppoe(&mut self, max_payload: u16) {
         self.accm = None;
         self.protocol_field_compression = false;

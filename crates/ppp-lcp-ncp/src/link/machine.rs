@@ -501,6 +501,7 @@ impl Link {
         self.keys = None;
     }
 
+    // RFC 2516 §7 SHOULD (echo): a peer that has gone without a word is found out.
     fn send_echo(&mut self, now: Instant) {
         if self.lost_echoes >= self.config.echo_failures {
             self.end(now, CloseReason::EchoLost);

@@ -248,6 +248,7 @@ impl Link {
 
     /// A packet of the network phase.
     // RFC 1962 §2 MUST (phase): in others it does not come here.
+    // RFC 1968 §2 MUST (phase): nor does ECP.
     pub(super) fn receive_network(
         &mut self,
         now: Instant,

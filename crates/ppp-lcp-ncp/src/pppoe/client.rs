@@ -97,6 +97,7 @@ impl Client {
         })
     }
 
+    // RFC 2516 §7 MUST (discovery): each session begins with a PADI.
     /// Looks for a concentrator, unless it does so already or has a session.
     pub fn open(&mut self, now: Instant) {
         self.latest = self.latest.max(now);
@@ -106,7 +107,10 @@ impl Client {
         }
     }
 
-    /// Ends the session, or the search for one.
+    /// Ends the session, or the search for one. A [`Link`](crate::link::Link) in it is to be closed
+    /// first, and what it sends then to go out.
+    // RFC 2516 §7 MUST (stop): nothing of PPP goes in it any more.
+    // RFC 2516 §5.5 SHOULD (ppp-first): PPP brings the session down; a PADT does when it cannot.
     // RFC 2516 §5.5 MAY (padt): either end may end the session at any time.
     pub fn close(&mut self, now: Instant) {
         self.latest = self.latest.max(now);
@@ -114,6 +118,7 @@ impl Client {
             return;
         }
         if let (ClientState::Session, Some(offer)) = (self.state, &self.offer) {
+            // RFC 2516 §5.5 MUST (which): the PADT says which session it is.
             self.to_terminate = Some((offer.peer, self.session));
         }
         self.end(ClientEnd::Closed);
@@ -212,6 +217,8 @@ impl Client {
             _ => self.stats.requests += 1,
         }
         out.reset(PacketBuf::DEFAULT_HEADROOM);
+        // RFC 2516 §5.1 MUST (zero): neither a PADI has a session,
+        // RFC 2516 §5.3 MUST (zero): nor a PADR.
         // What is written was found to fit when it was taken in.
         self.write_tags(out).ok()?;
         self.write(out, &peer, PppoeRepr { code, session: 0 })
@@ -503,7 +510,8 @@ impl Client {
     }
 
     /// The tags of the next PADI or PADR.
-    // RFC 2516 §5.1 MUST (padi-service): a PADI has exactly one Service-Name; §5.3 says so of the PADR.
+    // RFC 2516 §5.1 MUST (padi-service): a PADI has exactly one Service-Name.
+    // RFC 2516 §5.3 MUST (padr-service): and so has a PADR.
     // RFC 2516 §A MUST (cookie): the cookie goes back as it came.
     // RFC 2516 §A MUST (relay): so does a relay's tag.
     // RFC 4638 §4 MUST (padr-tag): the PPP-Max-Payload is in PADI and PADR.

@@ -320,12 +320,15 @@ impl AccessConcentrator {
         let mut out = PacketBuf::new();
         put(&mut out, TagKind::AC_NAME, &self.config.ac_name)?;
         put(&mut out, TagKind::SERVICE_NAME, service)?;
-        let others = self.config.services.iter();
+        // RFC 2516 §9 SHOULD (any-name): nobody learns which services there are.
+        let tells = !self.config.any_service;
+        let others = self.config.services.iter().filter(|_| tells);
         for other in others.filter(|other| other.as_slice() != service) {
             put(&mut out, TagKind::SERVICE_NAME, other)?;
         }
         put(&mut out, TagKind::AC_COOKIE, &cookie)?;
         self.put_common(&mut out, &tags, tags.max_payload())?;
+        // RFC 2516 §5.2 MUST (zero): there is no session yet.
         self.reply(out, PppoeCode::PADO, 0, &incoming.peer)?;
         self.latest = now;
         self.stats.offers += 1;
@@ -467,6 +470,7 @@ impl AccessConcentrator {
                 self.terminations.pop_front();
                 self.stats.replies_dropped += 1;
             }
+            // RFC 2516 §5.5 MUST (which): the PADT says which session it is.
             self.terminations.push_back((session.peer, number));
         }
         let session = number;
@@ -477,7 +481,7 @@ impl AccessConcentrator {
 
     fn has_service(&self, service: &[u8]) -> bool {
         let mut services = self.config.services.iter();
-        service.is_empty() || services.any(|it| it.as_slice() == service)
+        self.config.any_service || service.is_empty() || services.any(|it| it.as_slice() == service)
     }
 
     fn check_replies(&self) -> Result<(), PppoeDiscard> {
@@ -503,6 +507,8 @@ impl AccessConcentrator {
     }
 
     /// A PADS that gives none.
+    // RFC 2516 §A MUST (error-text): it says why, in text,
+    // RFC 2516 §A MUST NOT (error-null): which no NULL ends.
     fn refuse(
         &mut self,
         incoming: &Incoming<'_>,
@@ -569,7 +575,8 @@ fn put(out: &mut PacketBuf, kind: TagKind, value: &[u8]) -> Result<(), PppoeDisc
     append_tag(out, kind, value).map_err(|_| PppoeDiscard::TooLong)
 }
 
-// RFC 2516 §5.1 MUST (padi-service): exactly one Service-Name, in a PADI and in a PADR.
+// RFC 2516 §5.1 MUST (padi-service): exactly one Service-Name, in a PADI,
+// RFC 2516 §5.3 MUST (padr-service): and in a PADR.
 fn service_name<'a>(tags: &Tags<'a>) -> Result<&'a [u8], PppoeDiscard> {
     let missing = PppoeDiscard::Tag(TagKind::SERVICE_NAME);
     tags.only(TagKind::SERVICE_NAME).ok_or(missing)

@@ -51,6 +51,7 @@ impl ClientConfig {
             return fail("address", "must be one station's");
         }
         // RFC 2516 §5.1 MUST NOT (padi-length): a PADI has at most 1484 octets.
+        // RFC 2516 §A MUST (relay-room): so that a relay can add its tag.
         if self.service_name.len() > 1024 {
             return fail("service_name", "must be at most 1024 octets");
         }
@@ -86,6 +87,11 @@ pub struct ConcentratorConfig {
     /// The services that there are, at most 512 octets together. A client that wants any service is
     /// served whatever stands here. Default: none by name.
     pub services: Vec<Vec<u8>>,
+    /// Whether who asks for another service is served as well, and none but that which was asked for
+    /// is ever named. Default: false.
+    // RFC 2516 §9 SHOULD (any-name): so that nobody who asks learns which services there are.
+    // RFC 2516 §9 SHOULD (no-name): or there are none by name.
+    pub any_service: bool,
     /// Octets of PPP payload that we and the network on our side can take; 1492 when nothing larger
     /// goes (RFC 4638). Default: 1492.
     pub max_payload: u16,
@@ -118,6 +124,7 @@ impl ConcentratorConfig {
             address,
             ac_name: ac_name.to_vec(),
             services: Vec::new(),
+            any_service: false,
             max_payload: DEFAULT_MAX_PAYLOAD,
             max_sessions: 4096,
             max_sessions_per_peer: 4,

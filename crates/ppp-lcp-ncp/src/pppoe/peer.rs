@@ -30,6 +30,7 @@ impl Peer {
     }
 
     /// Puts an Ethernet header to this peer in front of `packet`.
+    // RFC 2516 §4 MUST (addresses): from our address to the peer's.
     pub(super) fn emit(
         &self,
         source: MacAddr,

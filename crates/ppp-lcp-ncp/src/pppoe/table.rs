@@ -58,6 +58,7 @@ impl Table {
     }
 
     /// Adds a session under a number that is hard to guess; `None` when there is no number left.
+    // RFC 2516 §5.4 MUST (unique): no two sessions have one.
     // RFC 2516 §4 MUST NOT (ffff): 0xffff is reserved; 0 means that there is no session.
     pub(super) fn insert(
         &mut self,

@@ -70,7 +70,7 @@ impl<'a> Tags<'a> {
     ///
     /// Truncated, when a tag runs off the end; bad length for an End-Of-List with a value.
     // RFC 2516 §A MAY (end-of-list): the list may end with its octets as well.
-    // RFC 2516 §A MUST (unknown): types that are not known are passed over.
+    // RFC 2516 §5 MUST (unknown): types that are not known are passed over.
     pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
         let mut cursor = Cursor::new(octets);
         let mut end = 0;

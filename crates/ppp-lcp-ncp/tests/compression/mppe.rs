@@ -234,10 +234,28 @@ fn forged_packets_do_not_move_the_keys() {
     assert!(read.count() < 10);
 }
 
+// RFC 3078 §3 MUST (count): it begins at 0, and does so again.
+// RFC 3078 §3 SHOULD NOT (padding): the header is all that a packet grows by.
+#[test]
+fn counts_go_round() {
+    for mode in [MppeMode::Stateless, MppeMode::Stateful] {
+        let (mut sender, mut receiver) = ends(MppeStrength::Bits128, mode);
+        for number in 0..4100 {
+            let packet = encrypt(&mut sender, number);
+            let count = u16::from_be_bytes([packet[0], packet[1]]) & 0x0fff;
+            assert_eq!(usize::from(count), number % 4096);
+            let clear = datagram(number);
+            assert_eq!(packet.len(), clear.len() + 2);
+            assert_eq!(decrypt(&mut receiver, &packet), Ok(clear));
+        }
+    }
+}
+
 // RFC 3078 §7.2 MUST (flag): keys change with the packets whose count ends in 0xff.
 // RFC 3078 §8.2 MUST (reset-request): a loss stops the receiver.
 // RFC 3078 §8.2 SHOULD (silent): until a flushed packet comes.
 // RFC 3078 §8.2 MUST (flushed): which starts the tables again.
+// RFC 3078 §8.2 MUST (resume): and the count.
 // RFC 3078 §8.2 MUST (missed-flags): with the keys that changed meanwhile.
 // RFC 3078 §8.2 MUST (reinitialize): the sender flushes when it is asked to.
 #[test]

@@ -124,9 +124,23 @@ fn what_is_asked_for() {
     assert_eq!(asked(&both, Some(keys(true))), mppe_option(S));
 }
 
+// RFC 3078 §2 SHOULD (repeat): what the answer names is asked for.
+#[test]
+fn what_is_asked_for_then() {
+    let mppe = with_mppe(&MppeStrength::ALL, MppeMode::Stateless);
+    let mut ccp = started(mppe, Some(keys(true)), 1);
+    // RFC 3078 §3 MUST (open): nothing is encrypted before both have agreed.
+    assert!(!send(&mut ccp, &text(1)).0);
+    let request = sent(&mut ccp).remove(0);
+    let nak = [&[3, request[1], 0, 10][..], &mppe_option(H | L)].concat();
+    ccp.handle_input(NOW, &nak).unwrap();
+    assert_eq!(sent(&mut ccp).remove(0)[4..], mppe_option(H | L));
+}
+
 // RFC 3078 §2 SHOULD (single): one strength is named.
 // RFC 3078 §2 SHOULD (strongest): the strongest.
 // RFC 3078 §2 MUST (mppc): and compression by MPPC never.
+// RFC 3078 §2 MUST (reserved): nor bits that mean nothing.
 #[test]
 fn what_is_answered_about_mppe() {
     use MppeStrength::{Bits40, Bits128};

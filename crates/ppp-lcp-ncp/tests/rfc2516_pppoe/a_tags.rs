@@ -28,7 +28,7 @@ fn tags_are_walked_with_care() {
 
 #[test]
 fn unknown_and_repeated_tags_are_kept_in_order_and_ignored_by_the_ends() {
-    // RFC 2516 §A MUST (unknown): tags that are not known are ignored.
+    // RFC 2516 §5 MUST (unknown): tags that are not known are ignored.
     let tags = Tags::parse(&[0x77, 0x77, 0, 1, 5, 1, 1, 0, 0, 0x77, 0x77, 0, 0]).unwrap();
     let kinds: Vec<_> = tags.iter().map(|tag| tag.kind.0).collect();
     assert_eq!(kinds, [0x7777, 0x0101, 0x7777]);

@@ -29,6 +29,7 @@ fn version_type_and_length_are_checked() {
 
 #[test]
 fn neither_zero_nor_ffff_is_a_session() {
+    // RFC 2516 §5.4 MUST (unique): none comes twice.
     // RFC 2516 §4 MUST NOT (ffff): all numbers but two can be given out.
     let mut ac = concentrator(ConcentratorConfig {
         max_sessions: 32_768,

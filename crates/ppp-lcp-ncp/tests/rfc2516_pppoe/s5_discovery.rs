@@ -35,7 +35,8 @@ fn a_client_and_a_concentrator_get_a_session() {
 
 #[test]
 fn s5_1_the_padi_is_as_the_rfc_says() {
-    // RFC 2516 §5.1 MUST (padi-service): to all, session 0, exactly one Service-Name.
+    // RFC 2516 §5.1 MUST (padi-service): to all, exactly one Service-Name.
+    // RFC 2516 §5.1 MUST (zero): session 0.
     let mut client = client(ClientConfig {
         service_name: b"internet".to_vec(),
         ..ClientConfig::new(HOST)
@@ -47,7 +48,8 @@ fn s5_1_the_padi_is_as_the_rfc_says() {
     assert_eq!(padi.values(TagKind::SERVICE_NAME), [b"internet"]);
     assert_eq!(padi.value(TagKind::HOST_UNIQ).unwrap().len(), 8);
     assert_eq!(sent_by_client(&mut client), None);
-    // RFC 2516 §5.1 MUST NOT (padi-length): room for a relay's tag is left in 1500 octets.
+    // RFC 2516 §5.1 MUST NOT (padi-length): 1484 octets at most.
+    // RFC 2516 §A MUST (relay-room): room for a relay's tag is left in 1500.
     let longest = ClientConfig {
         service_name: vec![b'x'; 1024],
         ..ClientConfig::new(HOST)
@@ -68,6 +70,12 @@ fn s5_1_the_padi_is_as_the_rfc_says() {
     assert_eq!(error.field, "service_name");
 }
 
+/// Whether it is printable text.
+fn is_text(octets: &[u8]) -> bool {
+    let text = str::from_utf8(octets);
+    text.is_ok_and(|text| !text.chars().any(char::is_control))
+}
+
 #[test]
 fn s5_1_a_padi_without_one_service_name_is_ignored() {
     let mut ac = concentrator(ac_config());
@@ -86,6 +94,7 @@ fn s5_1_a_padi_without_one_service_name_is_ignored() {
 #[test]
 fn s5_2_the_pado_is_as_the_rfc_says() {
     // RFC 2516 §5.2 MUST (pado): AC-Name, the Service-Name of the PADI, and other services.
+    // RFC 2516 §5.2 MUST (zero): session 0.
     // RFC 2516 §A MUST (host-uniq): and the Host-Uniq as it came.
     let mut ac = concentrator(ac_config());
     let tags: TagList<'_> = &[
@@ -186,6 +195,8 @@ fn s5_2_the_client_takes_offers_of_its_own_kind_only() {
     let second = discovery((HOST, OTHER), PppoeCode::PADO, 0, good);
     let late = PppoeDiscard::NotAwaited(PppoeCode::PADO);
     assert_eq!(client.handle_input(start(), &second), Err(late));
+    // RFC 2516 §5.3 MUST (zero): session 0.
+    // RFC 2516 §5.3 MUST (padr-service): the service that was asked for, and it alone.
     // RFC 2516 §A MUST (cookie): without a cookie none is returned.
     let padr = sent_by_client(&mut client).unwrap();
     assert_eq!(
@@ -264,6 +275,8 @@ fn s5_4_the_pads_has_the_service_and_the_session() {
 #[test]
 fn s5_4_a_service_that_is_not_there_is_refused() {
     // RFC 2516 §5.4 MUST (service-error): a PADS with Service-Name-Error and session 0.
+    // RFC 2516 §A MUST (error-text): with a text,
+    // RFC 2516 §A MUST NOT (error-null): without a NULL.
     let mut ac = concentrator(ac_config());
     let tags: TagList<'_> = &[
         (TagKind::SERVICE_NAME, b"video"),
@@ -273,7 +286,7 @@ fn s5_4_a_service_that_is_not_there_is_refused() {
     assert_eq!(ac.handle_input(start(), &padr), Ok(None));
     let pads = sent_by_ac(&mut ac).unwrap();
     assert_eq!((pads.code, pads.session), (PppoeCode::PADS, 0));
-    assert!(pads.value(TagKind::SERVICE_NAME_ERROR).is_some());
+    assert!(is_text(pads.value(TagKind::SERVICE_NAME_ERROR).unwrap()));
     assert_eq!(pads.value(TagKind::HOST_UNIQ), Some(&b"x"[..]));
     assert!(ac.is_empty() && ac.stats().refused_service == 1);
 }
@@ -340,6 +353,7 @@ fn s5_4_a_padr_that_comes_again_gets_the_same_session() {
 #[test]
 fn s5_5_either_end_ends_the_session() {
     // RFC 2516 §5.5 MAY (padt): the client does.
+    // RFC 2516 §5.5 MUST (which): it says which one.
     let (mut client, mut ac) = pair(ClientConfig::new(HOST), ac_config());
     let session = client.session().unwrap();
     client.poll_event();

@@ -2,6 +2,7 @@ use super::*;
 
 #[test]
 fn packets_go_both_ways_and_nowhere_else() {
+    // RFC 2516 §4 MUST (addresses): from one to the other.
     let (mut client, mut ac) = pair(ClientConfig::new(HOST), ac_config());
     let session = client.session().unwrap();
     let mut packet = PacketBuf::from(&ECHO[..]);

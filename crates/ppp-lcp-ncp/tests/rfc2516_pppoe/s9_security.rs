@@ -62,6 +62,41 @@ fn a_cookie_is_good_for_who_has_got_it_and_for_a_while() {
 }
 
 #[test]
+fn services_can_be_kept_to_oneself() {
+    // RFC 2516 §9 SHOULD (any-name): whatever is asked for is offered, and nothing else is named.
+    let mut ac = concentrator(ConcentratorConfig {
+        any_service: true,
+        ..ac_config()
+    });
+    for service in [&b"voice"[..], b"guess", b""] {
+        let tags: TagList<'_> = &[(TagKind::SERVICE_NAME, service)];
+        let padi = discovery((MacAddr::BROADCAST, HOST), PppoeCode::PADI, 0, tags);
+        ac.handle_input(start(), &padi).unwrap();
+        let pado = sent_by_ac(&mut ac).unwrap();
+        assert_eq!(pado.values(TagKind::SERVICE_NAME), [service]);
+        let cookie = pado.value(TagKind::AC_COOKIE).unwrap();
+        let with_cookie: TagList<'_> = &[tags[0], (TagKind::AC_COOKIE, cookie)];
+        assert!(padr(&mut ac, start(), HOST, with_cookie));
+        let pads = sent_by_ac(&mut ac).unwrap();
+        assert_eq!(pads.values(TagKind::SERVICE_NAME), [service]);
+        assert_ne!(pads.session, 0);
+    }
+    // RFC 2516 §9 SHOULD (no-name): who names one is not served.
+    let mut ac = concentrator(ConcentratorConfig::new(AC, b"ac.example"));
+    let padi = |service| {
+        let tags: TagList<'_> = &[(TagKind::SERVICE_NAME, service)];
+        discovery((MacAddr::BROADCAST, HOST), PppoeCode::PADI, 0, tags)
+    };
+    assert_eq!(
+        ac.handle_input(start(), &padi(b"voice")),
+        Err(PppoeDiscard::Service)
+    );
+    assert_eq!(ac.handle_input(start(), &padi(b"")), Ok(None));
+    let pado = sent_by_ac(&mut ac).unwrap();
+    assert_eq!(pado.values(TagKind::SERVICE_NAME), [b""]);
+}
+
+#[test]
 fn a_cookie_lasts_as_long_as_was_configured() {
     for wait in [0, 1, 30, 60] {
         let mut ac = concentrator(ac_config());

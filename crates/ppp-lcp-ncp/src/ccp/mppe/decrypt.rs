@@ -178,6 +178,7 @@ impl MppeDecryptor {
             };
         }
         // RFC 3078 §8.2 MUST (flushed): the tables start again.
+        // RFC 3078 §8.2 MUST (resume): with the count of the packet.
         if is_flag(count) && lost == 0 {
             let cipher = key.cipher();
             return self.commit(key, cipher, count, lost, text, out);

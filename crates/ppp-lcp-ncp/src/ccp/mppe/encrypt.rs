@@ -37,8 +37,10 @@ impl MppeEncryptor {
 
     /// Encrypts protocol and information, which `packet` holds, in place, and puts the header in
     /// front.
+    // RFC 3078 §3 SHOULD NOT (padding): that is all.
     pub fn encrypt(&mut self, packet: &mut PacketBuf) {
         self.used = true;
+        // RFC 3078 §3 MUST (count): 0 follows 4095.
         let count = self.count;
         self.count = count.wrapping_add(1) & COUNT_MASK;
         let mut bits = ENCRYPTED;
