@@ -27,7 +27,8 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use core::time::Duration;
 use internetwork::control_socket;
-use internetwork::firewall::{LiveOptions, Loaded, explain, run, simulate};
+use internetwork::firewall::{Loaded, explain, run, simulate};
+use internetwork::live_router::LiveOptions;
 use std::path::PathBuf;
 use testkit::SeededRandom;
 

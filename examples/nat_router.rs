@@ -25,7 +25,8 @@
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use core::time::Duration;
-use internetwork::nat_router::{LiveOptions, NatFile, run, simulate};
+use internetwork::live_router::LiveOptions;
+use internetwork::nat_router::{NatFile, run, simulate};
 use packet_buffer::Instant;
 use std::path::PathBuf;
 use testkit::SeededRandom;

@@ -13,7 +13,7 @@ mod tests;
 
 pub use explain::explain;
 pub use file::{FirewallFile, InterfaceFile, Loaded, LogFile, ProxyFile};
-pub use live::{LiveOptions, run};
+pub use live::run;
 pub use node::{Counters, FirewallRouter, GatewayDrop, Note};
 pub use record::to_json;
 pub use show::{counters, rule_table, session_table};

@@ -8,7 +8,7 @@ mod show;
 mod simulate;
 
 pub use file::{Nat64File, NatFile, Nptv6File, SideFile};
-pub use live::{LiveOptions, run};
+pub use live::run;
 pub use node::{Counters, NatRouter, Note, Replaced};
 pub(crate) use show::nat_event;
 pub use show::{session_table, to_json};
