@@ -12,14 +12,17 @@ use std::os::fd::BorrowedFd;
 use tun_rs::SyncDevice;
 
 /// How a router runs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, clap::Args)]
 pub struct LiveOptions {
-    /// Events and counters as one JSON object a line.
+    /// Prints events and counters as one JSON object a line.
+    #[arg(long)]
     pub json: bool,
-    /// The session table, every second.
+    /// Shows the sessions, every second.
+    #[arg(long)]
     pub top: bool,
-    /// Ends after so long; `None` for never.
-    pub duration: Option<Duration>,
+    /// Ends after so many seconds.
+    #[arg(long)]
+    pub seconds: Option<u64>,
 }
 
 impl LiveOptions {
@@ -90,10 +93,11 @@ pub fn run(
     let mut devices = Devices::new(devices);
     options.say(&json!({ "event": "ready" }), "ready");
     let start = clock.now();
+    let end = options.seconds.map(|it| start + Duration::from_secs(it));
     let mut next_table = start;
     while !stop.load(Ordering::Relaxed) {
         let now = clock.now();
-        if options.duration.is_some_and(|it| now - start >= it) {
+        if end.is_some_and(|end| now >= end) {
             break;
         }
         if router.poll_timeout().is_some_and(|at| at <= now) {

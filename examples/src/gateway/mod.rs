@@ -129,6 +129,35 @@ pub enum Outcome {
     Dropped(Cause),
 }
 
+/// Packets that were handed in, by what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Sent on.
+    pub forwarded: u64,
+    /// For the router, or answered by the firewall itself.
+    pub local: u64,
+    /// Fragments that waited.
+    pub held: u64,
+    /// Dropped, and the sender told.
+    pub refused: u64,
+    /// Dropped.
+    pub dropped: u64,
+}
+
+impl Counters {
+    /// Counts a packet.
+    pub const fn count(&mut self, outcome: Outcome) {
+        let counter = match outcome {
+            Outcome::Forwarded(_) => &mut self.forwarded,
+            Outcome::Local => &mut self.local,
+            Outcome::Held => &mut self.held,
+            Outcome::Refused(_) => &mut self.refused,
+            Outcome::Dropped(_) => &mut self.dropped,
+        };
+        *counter += 1;
+    }
+}
+
 /// Why a packet does not go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
