@@ -25,9 +25,9 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use core::time::Duration;
 use internetwork::control_socket;
-use internetwork::firewall::{LiveOptions, Loaded, explain, run, simulate};
+use internetwork::firewall::{Loaded, explain, run, simulate};
+use internetwork::live_router::LiveOptions;
 use std::path::PathBuf;
 use testkit::SeededRandom;
 
@@ -49,15 +49,8 @@ struct Options {
     /// The seed of the simulation.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Prints events and counters as one JSON object a line.
-    #[arg(long)]
-    json: bool,
-    /// Shows the sessions, every second.
-    #[arg(long)]
-    top: bool,
-    /// Ends after so many seconds.
-    #[arg(long)]
-    seconds: Option<u64>,
+    #[command(flatten)]
+    live: LiveOptions,
     /// Asks the firewall whose control socket this is: reload, sessions, rules or counters.
     #[arg(long, value_name = "SOCKET", conflicts_with = "simulate")]
     control: Option<PathBuf>,
@@ -66,7 +59,7 @@ struct Options {
 fn main() -> Result<()> {
     let options = Options::parse();
     if options.simulate {
-        print!("{}", simulate(options.seed, options.json)?);
+        print!("{}", simulate(options.seed, options.live.json)?);
         return Ok(());
     }
     let Some(path) = &options.file else {
@@ -98,10 +91,5 @@ fn main() -> Result<()> {
         }
         return Ok(());
     }
-    let live = LiveOptions {
-        json: options.json,
-        top: options.top,
-        duration: options.seconds.map(Duration::from_secs),
-    };
-    run(path, &loaded, live)
+    run(path, &loaded, options.live)
 }

@@ -24,8 +24,8 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use core::time::Duration;
-use internetwork::nat_router::{LiveOptions, NatFile, run, simulate};
+use internetwork::live_router::LiveOptions;
+use internetwork::nat_router::{NatFile, run, simulate};
 use packet_buffer::Instant;
 use std::path::PathBuf;
 use testkit::SeededRandom;
@@ -44,21 +44,14 @@ struct Options {
     /// The seed of the simulation.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Prints events and counters as one JSON object a line.
-    #[arg(long)]
-    json: bool,
-    /// Shows the sessions, every second.
-    #[arg(long)]
-    top: bool,
-    /// Ends after so many seconds.
-    #[arg(long)]
-    seconds: Option<u64>,
+    #[command(flatten)]
+    live: LiveOptions,
 }
 
 fn main() -> Result<()> {
     let options = Options::parse();
     if options.simulate {
-        print!("{}", simulate(options.seed, options.json)?);
+        print!("{}", simulate(options.seed, options.live.json)?);
         return Ok(());
     }
     let Some(path) = &options.file else {
@@ -73,10 +66,5 @@ fn main() -> Result<()> {
         println!("{} can be used", path.display());
         return Ok(());
     }
-    let live = LiveOptions {
-        json: options.json,
-        top: options.top,
-        duration: options.seconds.map(Duration::from_secs),
-    };
-    run(path, file, live)
+    run(path, file, options.live)
 }

@@ -23,6 +23,7 @@ mod l2tpns;
 mod matrix;
 pub mod packages;
 mod radius;
+mod services;
 mod tap_host;
 mod topology;
 mod uml;

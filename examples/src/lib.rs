@@ -37,6 +37,7 @@ pub mod firewall;
 pub mod gateway;
 pub mod lab;
 pub mod live_host;
+pub mod live_router;
 pub mod nat_router;
 pub mod one_entry;
 pub mod packet_oracle;

@@ -11,6 +11,7 @@
 //! | [`snapshot`], [`control`], [`show`] | the state, the socket that gives it out, the table made of it |
 //! | [`lab`] | routers for the interop tests: ours and others, set up alike |
 //! | [`scale`] | large tables, ours beside others |
+//! | [`packets`] | its messages as IP packets, where there are no sockets |
 //! | [`simulate`] | the engine without a kernel, on a simulated ring |
 
 pub mod config;
@@ -21,6 +22,7 @@ pub mod keys;
 pub mod lab;
 pub mod live;
 pub mod netlink;
+pub mod packets;
 pub mod run;
 pub mod scale;
 pub mod show;

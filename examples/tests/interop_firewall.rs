@@ -166,39 +166,15 @@ fn everything_at_once() -> Result<()> {
     let directory = lab.path("");
     let mut servers = Vec::new();
     for server in SERVER {
-        let arguments = [
-            "-m",
-            "pyftpdlib",
-            "-i",
-            server,
-            "-p",
-            "21",
-            "-d",
-            &directory,
-            "-u",
-            "lab",
-            "-P",
-            "lab",
-        ];
-        servers.push(lab.wan.spawn("/usr/bin/python3", &arguments)?);
+        let user = ["-u", "lab", "-P", "lab"];
+        servers.push(lab.wan.serve_ftp(server, &directory, &user)?);
         talker(&lab.wan, server, 22)?;
     }
     for (namespace, addresses) in [
         (&lab.wan, "198.51.100.10,2001:db8:53::10"),
         (&lab.dmz, "192.168.8.80,2001:db8:8::80"),
     ] {
-        let listen = format!("--listen-address={addresses}");
-        let arguments = [
-            "--keep-in-foreground",
-            "--no-resolv",
-            "--no-hosts",
-            "--pid-file=",
-            "--user=root",
-            &listen,
-            "--bind-interfaces",
-            "--address=/www.example/198.51.100.80",
-        ];
-        servers.push(namespace.spawn("dnsmasq", &arguments)?);
+        servers.push(namespace.serve_names(addresses)?);
     }
     let (key, certificate) = (lab.path("key.pem"), lab.path("certificate.pem"));
     let arguments = [
@@ -394,17 +370,7 @@ fn scans_and_spoofed_sources() -> Result<()> {
     }
     let lab = Lab::start("fwscan")?;
     let _web = lab.web(b"a page")?;
-    let arguments = [
-        "--keep-in-foreground",
-        "--no-resolv",
-        "--no-hosts",
-        "--pid-file=",
-        "--user=root",
-        "--listen-address=192.168.8.80,2001:db8:8::80",
-        "--bind-interfaces",
-        "--address=/www.example/198.51.100.80",
-    ];
-    let _dns = lab.dmz.spawn("dnsmasq", &arguments)?;
+    let _dns = lab.dmz.serve_names("192.168.8.80,2001:db8:8::80")?;
     wait_for_port(&lab.dmz, "192.168.8.80", 53)?;
     scans(&lab)?;
 

@@ -103,7 +103,7 @@ fn live() -> Result<()> {
         ("FRR and BIRD", 3),
         ("pppd", 1),
         ("Linux", 1),
-        ("ping", 6),
+        ("ping", 10),
         ("curl", 8),
         ("traceroute", 3),
         ("iperf3", 2),

@@ -34,49 +34,10 @@ fn everything_at_once() -> Result<()> {
         .collect();
     fs::write(lab.path("file"), &file)?;
     let directory = lab.directory();
-    let _web = lab.wan.spawn(
-        "/usr/bin/python3",
-        &[
-            "-m",
-            "http.server",
-            "80",
-            "--bind",
-            SERVER,
-            "--directory",
-            directory,
-        ],
-    )?;
-    let _ftp = lab.wan.spawn(
-        "/usr/bin/python3",
-        &[
-            "-m",
-            "pyftpdlib",
-            "-i",
-            SERVER,
-            "-p",
-            "21",
-            "-w",
-            "-d",
-            directory,
-            "-u",
-            "lab",
-            "-P",
-            "lab",
-        ],
-    )?;
-    let _dns = lab.wan.spawn(
-        "dnsmasq",
-        &[
-            "--keep-in-foreground",
-            "--no-resolv",
-            "--no-hosts",
-            "--pid-file=",
-            "--user=root",
-            "--listen-address=198.51.100.10",
-            "--bind-interfaces",
-            "--address=/www.example/198.51.100.80",
-        ],
-    )?;
+    let _web = lab.wan.serve_web(SERVER, directory)?;
+    let writes = ["-w", "-u", "lab", "-P", "lab"];
+    let _ftp = lab.wan.serve_ftp(SERVER, directory, &writes)?;
+    let _dns = lab.wan.serve_names(SERVER)?;
     let _iperf = lab.wan.spawn("iperf3", &["-s", "-B", SERVER])?;
     for (port, what) in [(80, "web"), (21, "FTP"), (53, "DNS"), (5201, "iperf3")] {
         lab.wait_for_port(port)
@@ -120,31 +81,8 @@ fn services_inside() -> Result<()> {
     let lab = Lab::start("natsvc", &format!("algs = [\"ftp\"]\n{forward}"))?;
     fs::write(lab.path("file"), b"inside")?;
     let directory = lab.directory();
-    let _web = lab.lan.spawn(
-        "/usr/bin/python3",
-        &[
-            "-m",
-            "http.server",
-            "80",
-            "--bind",
-            "192.168.7.2",
-            "--directory",
-            directory,
-        ],
-    )?;
-    let _ftp = lab.lan.spawn(
-        "/usr/bin/python3",
-        &[
-            "-m",
-            "pyftpdlib",
-            "-i",
-            "192.168.7.2",
-            "-p",
-            "21",
-            "-d",
-            directory,
-        ],
-    )?;
+    let _web = lab.lan.serve_web("192.168.7.2", directory)?;
+    let _ftp = lab.lan.serve_ftp("192.168.7.2", directory, &[])?;
     let url = "http://203.0.113.1:8080/file";
     wait_until(Duration::from_secs(15), || {
         let got = lab.wan.run("curl", &["-sS", "--max-time", "5", url])?;

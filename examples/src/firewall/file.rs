@@ -1,7 +1,7 @@
 //! The configuration file.
 
 use super::node::FirewallRouter;
-use crate::gateway::translation::{TranslationFile, default_mtu};
+use crate::gateway::translation::{TranslationFile, address, default_mtu, default_sessions};
 use crate::gateway::{Gateway, GatewayConfig, Interface, Redirect, Route};
 use anyhow::{Context, Result, bail, ensure};
 use core::net::{IpAddr, Ipv4Addr};
@@ -103,10 +103,6 @@ pub struct ProxyFile {
 
 fn default_tcp() -> String {
     "strict".to_owned()
-}
-
-const fn default_sessions() -> usize {
-    65_536
 }
 
 const fn default_proxy_port() -> u16 {
@@ -287,7 +283,12 @@ impl FirewallFile {
             );
             let (mut addresses, mut networks) = (Vec::new(), Vec::new());
             for text in &file.addresses {
-                let (address, network) = address(text, number)?;
+                let (address, network) = address(text, |address: IpAddr, length| {
+                    Some(match address {
+                        IpAddr::V4(v4) => Route::V4(Ipv4Prefix::new(v4, length)?, number),
+                        IpAddr::V6(v6) => Route::V6(Ipv6Prefix::new(v6, length)?, number),
+                    })
+                })?;
                 addresses.push(address);
                 if let Route::V4(network, _) = network {
                     networks.push(network);
@@ -348,19 +349,6 @@ impl FirewallFile {
             port: proxy.port,
         })
     }
-}
-
-/// An address, and the route to its network.
-fn address(text: &str, interface: usize) -> Result<(IpAddr, Route)> {
-    let wrong = || format!("the address {text}: it is written ADDRESS/LENGTH");
-    let (address, length) = text.split_once('/').with_context(wrong)?;
-    let address: IpAddr = address.parse().with_context(wrong)?;
-    let length = length.parse().with_context(wrong)?;
-    let route = match address {
-        IpAddr::V4(v4) => Route::V4(Ipv4Prefix::new(v4, length).with_context(wrong)?, interface),
-        IpAddr::V6(v6) => Route::V6(Ipv6Prefix::new(v6, length).with_context(wrong)?, interface),
-    };
-    Ok((address, route))
 }
 
 fn route(text: &str, interface: usize) -> Result<Route> {

@@ -5,34 +5,22 @@ use super::node::FirewallRouter;
 use super::record::to_json;
 use super::show::{counters, rule_table, session_table};
 use crate::control_socket::{Control, Wake};
-use crate::devices::{Devices, in_namespace, open_tun, send};
+use crate::devices::{in_namespace, open_tun};
+use crate::live_router::{self, LiveOptions, LiveRouter};
 use crate::proxy_firewall::{Proxied, Proxy};
 use alloc::sync::Arc;
 use anyhow::{Context, Result};
 use core::sync::atomic::{AtomicBool, Ordering};
-use core::time::Duration;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use packet_buffer::Instant;
 use packet_buffer::random::OsRandom;
 use packet_buffer::time::StdClock;
-use std::io::Write as _;
+use packet_buffer::{Instant, PacketBuf};
+use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
-use tun_rs::SyncDevice;
-
-/// How a firewall runs.
-#[derive(Debug, Clone, Copy)]
-pub struct LiveOptions {
-    /// Events and counters as one JSON object a line.
-    pub json: bool,
-    /// The session table, every second.
-    pub top: bool,
-    /// Ends after so long; `None` for never.
-    pub duration: Option<Duration>,
-}
 
 /// Runs a firewall until it is told to stop; its rules are read from `path` again when it is told to
 /// reload.
@@ -72,10 +60,7 @@ pub fn run(path: &Path, loaded: &Loaded, options: LiveOptions) -> Result<()> {
         waker.wake();
     })?;
     let mut live = Live {
-        options,
-        clock,
         router,
-        devices: Devices::new(devices),
         hang_up,
         control,
         wake,
@@ -83,8 +68,7 @@ pub fn run(path: &Path, loaded: &Loaded, options: LiveOptions) -> Result<()> {
         proxied,
         path: path.to_owned(),
     };
-    live.say(&serde_json::json!({ "event": "ready" }), "ready");
-    live.run(&stop)
+    live_router::run(&mut live, devices, &clock, &options, &stop)
 }
 
 /// Listens for the clients that the rules give to the proxy, in the namespace of its device.
@@ -112,17 +96,8 @@ fn start_proxy(
     Ok((proxy, proxied))
 }
 
-fn send_all(router: &mut FirewallRouter, devices: &[SyncDevice]) {
-    while let Some((number, packet)) = router.poll_transmit() {
-        send(devices, number, packet.as_slice());
-    }
-}
-
 struct Live {
-    options: LiveOptions,
-    clock: StdClock,
     router: FirewallRouter,
-    devices: Devices,
     hang_up: SignalFd,
     control: Option<Control>,
     wake: Wake,
@@ -132,78 +107,22 @@ struct Live {
 }
 
 impl Live {
-    fn run(&mut self, stop: &AtomicBool) -> Result<()> {
-        let start = self.clock.now();
-        let mut next_table = start;
-        while !stop.load(Ordering::Relaxed) {
-            let now = self.clock.now();
-            if self.options.duration.is_some_and(|it| now - start >= it) {
-                break;
-            }
-            if self.router.poll_timeout().is_some_and(|at| at <= now) {
-                self.router.handle_timeout(now);
-            }
-            send_all(&mut self.router, self.devices.as_slice());
-            if self.options.top && now >= next_table {
-                self.table(now);
-                next_table = now + Duration::from_secs(1);
-            }
-            self.tell();
-            self.wait(now)?;
-            self.wake.clear();
-            while matches!(self.hang_up.read_signal(), Ok(Some(_))) {
-                let answer = self.reload();
-                self.say(&answer, &answer.to_string());
-            }
-            self.answer();
-            for number in 0..self.devices.count() {
-                self.receive(number)?;
-            }
-        }
-        self.tell();
-        let text = session_table(&self.router, self.clock.now(), usize::MAX);
-        self.say(&counters(&self.router, "stopped"), &text);
-        Ok(())
-    }
-
-    /// Waits until there is something to do, and a second at the most.
-    fn wait(&self, now: Instant) -> Result<()> {
-        let due = self.router.poll_timeout();
-        let due = due.map_or(Duration::from_secs(1), |at| {
-            at.saturating_duration_since(now)
-        });
-        let most = if self.options.top { 200 } else { 1_000 };
-        let others: [BorrowedFd<'_>; 2] = [self.wake.as_fd(), self.hang_up.as_fd()];
-        let due = due.min(Duration::from_millis(most));
-        self.devices.wait(due, &others)
-    }
-
-    /// Takes what a device has, not without end.
-    fn receive(&mut self, number: usize) -> Result<()> {
-        let (clock, router) = (&self.clock, &mut self.router);
-        self.devices.receive(number, |devices, packet| {
-            router.handle_input(clock.now(), number, packet);
-            send_all(router, devices);
-        })
-    }
-
     /// Reads the rules again. When they are wrong, the old ones go on.
-    fn reload(&mut self) -> serde_json::Value {
-        let reloaded = Loaded::read(&self.path)
-            .and_then(|loaded| self.router.reload(self.clock.now(), &loaded));
+    fn reload(&mut self, now: Instant) -> Value {
+        let reloaded = Loaded::read(&self.path).and_then(|loaded| self.router.reload(now, &loaded));
         match reloaded {
             Ok(reloaded) => {
                 if let (Some(proxy), Some(policy)) = (&self.proxy, self.router.policy()) {
                     proxy.reload(policy.clone());
                 }
-                serde_json::json!({
+                json!({
                     "event": "reloaded",
                     "confirmed": reloaded.confirmed,
                     "kept": reloaded.kept,
                     "ended": reloaded.ended,
                 })
             }
-            Err(why) => serde_json::json!({
+            Err(why) => json!({
                 "event": "not_reloaded",
                 "reason": format!("{why:#}"),
             }),
@@ -211,15 +130,15 @@ impl Live {
     }
 
     /// Answers who asks by the control socket.
-    fn answer(&mut self) {
+    fn answer(&mut self, now: Instant, options: &LiveOptions) {
         while let Some(question) = self.control.as_ref().and_then(Control::question) {
             let answer = match question.line.as_str() {
                 "reload" => {
-                    let answer = self.reload();
-                    self.say(&answer, &answer.to_string());
+                    let answer = self.reload(now);
+                    options.say(&answer, &answer.to_string());
                     format!("{answer}\n")
                 }
-                "sessions" => session_table(&self.router, self.clock.now(), usize::MAX),
+                "sessions" => session_table(&self.router, now, usize::MAX),
                 "rules" => self.router.firewall().map(rule_table).unwrap_or_default(),
                 "counters" => format!("{}\n", counters(&self.router, "counters")),
                 _ => "reload, sessions, rules, or counters\n".to_owned(),
@@ -228,37 +147,51 @@ impl Live {
             let _ = question.answer.send(answer);
         }
     }
+}
 
-    /// Prints what has happened.
-    fn tell(&mut self) {
-        while let Some(note) = self.router.poll_note() {
-            if self.options.json {
-                println!("{}", to_json(&note, &self.router));
-            }
-        }
-        while let Some(Ok(proxied)) = self.proxied.as_ref().map(Receiver::try_recv) {
-            if self.options.json {
-                println!("{}", proxied.to_json());
-            }
-        }
-        let _ = std::io::stdout().flush();
+impl LiveRouter for Live {
+    fn handle_input(&mut self, now: Instant, interface: usize, packet: &[u8]) {
+        self.router.handle_input(now, interface, packet);
     }
 
-    fn table(&self, now: Instant) {
-        if self.options.json {
-            println!("{}", counters(&self.router, "counters"));
-        } else {
-            // Home, and clear to the end.
-            print!("\x1b[H\x1b[J{}", session_table(&self.router, now, 40));
-        }
+    fn handle_timeout(&mut self, now: Instant) {
+        self.router.handle_timeout(now);
     }
 
-    fn say(&self, value: &serde_json::Value, text: &str) {
-        if self.options.json {
-            println!("{value}");
-        } else {
-            println!("{text}");
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.router.poll_timeout()
+    }
+
+    fn poll_transmit(&mut self) -> Option<(usize, PacketBuf)> {
+        self.router.poll_transmit()
+    }
+
+    fn poll_note(&mut self) -> Option<Value> {
+        if let Some(note) = self.router.poll_note() {
+            return Some(to_json(&note, &self.router));
         }
-        let _ = std::io::stdout().flush();
+        let proxied = self.proxied.as_ref()?.try_recv().ok()?;
+        Some(proxied.to_json())
+    }
+
+    fn counters(&self, event: &str) -> Value {
+        counters(&self.router, event)
+    }
+
+    fn session_table(&self, now: Instant, rows: usize) -> String {
+        session_table(&self.router, now, rows)
+    }
+
+    fn others(&self) -> Vec<BorrowedFd<'_>> {
+        vec![self.wake.as_fd(), self.hang_up.as_fd()]
+    }
+
+    fn attend(&mut self, now: Instant, options: &LiveOptions) {
+        self.wake.clear();
+        while matches!(self.hang_up.read_signal(), Ok(Some(_))) {
+            let answer = self.reload(now);
+            options.say(&answer, &answer.to_string());
+        }
+        self.answer(now, options);
     }
 }

@@ -13,8 +13,8 @@ mod tests;
 
 pub use explain::explain;
 pub use file::{FirewallFile, InterfaceFile, Loaded, LogFile, ProxyFile};
-pub use live::{LiveOptions, run};
-pub use node::{Counters, FirewallRouter, GatewayDrop, Note};
+pub use live::run;
+pub use node::{FirewallRouter, GatewayDrop, Note};
 pub use record::to_json;
 pub use show::{counters, rule_table, session_table};
 pub use simulate::simulate;

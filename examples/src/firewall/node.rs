@@ -1,7 +1,7 @@
 //! The firewall without its devices.
 
 use super::file::Loaded;
-use crate::gateway::{Cause, Explained, Gateway, Originals, Outcome};
+use crate::gateway::{Cause, Counters, Explained, Gateway, Originals, Outcome};
 use alloc::collections::VecDeque;
 use anyhow::{Context, Result};
 use core::net::IpAddr;
@@ -42,21 +42,6 @@ pub enum Note {
     Dropped(GatewayDrop),
 }
 
-/// Packets that were handed in, by what became of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Sent on.
-    pub forwarded: u64,
-    /// For the router, or answered by the firewall itself.
-    pub local: u64,
-    /// Fragments that waited.
-    pub held: u64,
-    /// Dropped, and the sender told.
-    pub refused: u64,
-    /// Dropped.
-    pub dropped: u64,
-}
-
 /// A gateway with a firewall, and a translator where the file has one.
 pub struct FirewallRouter {
     gateway: Gateway,
@@ -69,18 +54,12 @@ pub struct FirewallRouter {
 }
 
 impl FirewallRouter {
-    pub(super) const fn new(gateway: Gateway, originals: Option<Originals>) -> Self {
+    pub(super) fn new(gateway: Gateway, originals: Option<Originals>) -> Self {
         Self {
             gateway,
             originals,
             notes: VecDeque::new(),
-            counters: Counters {
-                forwarded: 0,
-                local: 0,
-                held: 0,
-                refused: 0,
-                dropped: 0,
-            },
+            counters: Counters::default(),
             last: None,
             told: TokenBucket::new(),
             untold: 0,
@@ -90,14 +69,7 @@ impl FirewallRouter {
     /// Takes an IP packet that came in by an interface.
     pub fn handle_input(&mut self, now: Instant, ingress: usize, octets: &[u8]) {
         let outcome = self.gateway.handle_input(now, ingress, octets);
-        let counter = match outcome {
-            Outcome::Forwarded(_) => &mut self.counters.forwarded,
-            Outcome::Local => &mut self.counters.local,
-            Outcome::Held => &mut self.counters.held,
-            Outcome::Refused(_) => &mut self.counters.refused,
-            Outcome::Dropped(_) => &mut self.counters.dropped,
-        };
-        *counter += 1;
+        self.counters.count(outcome);
         self.last = Some(outcome);
         if let Outcome::Dropped(cause) | Outcome::Refused(cause) = outcome
             && !matches!(cause, Cause::Firewall(_) | Cause::Destination)

@@ -52,7 +52,7 @@ impl Gateway {
         let mut packet = transit.original.clone();
         if let Some(next) = next {
             let Some(egress) = self.interface_to(next) else {
-                self.error(now, transit, super::Problem::NoRoute);
+                self.error(now, transit, super::errors::Problem::NoRoute);
                 return Some(Outcome::Refused(Cause::NoRoute));
             };
             let refusal = (!self.config.firewall_outside)
@@ -129,7 +129,7 @@ impl Gateway {
             Ok(verdict) => Ok(verdict),
             // RFC 6296 §3.5: what cannot be translated is answered.
             Err(Nptv6Discard::Unmappable) => {
-                self.error(now, transit, super::Problem::NoRoute);
+                self.error(now, transit, super::errors::Problem::NoRoute);
                 Err(Outcome::Refused(Cause::Prefix))
             }
             Err(_) => Err(Outcome::Dropped(Cause::Prefix)),
@@ -165,7 +165,18 @@ impl Gateway {
         }
     }
 
-    fn is_outside(&self, interface: usize) -> bool {
+    /// Whether a source is one that NAT64 or NPTv6 has put there.
+    pub(super) fn is_changed(&self, source: IpAddr) -> bool {
+        let pool = self.nat64.as_ref().map(|nat64| &nat64.config().pool);
+        let pref64 = self.nat64.as_ref().map(|nat64| nat64.config().pref64);
+        self.is_prefixed(source)
+            || match source {
+                IpAddr::V4(v4) => pool.is_some_and(|pool| pool.contains(&v4)),
+                IpAddr::V6(v6) => pref64.is_some_and(|pref64| pref64.contains(v6)),
+            }
+    }
+
+    pub(super) fn is_outside(&self, interface: usize) -> bool {
         let interface = self.config.interfaces.get(interface);
         interface.is_some_and(|interface| interface.side == Side::Outside)
     }

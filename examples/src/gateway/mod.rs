@@ -38,6 +38,7 @@
 )]
 
 mod both;
+mod errors;
 mod explain;
 mod families;
 mod filter;
@@ -56,16 +57,15 @@ use core::time::Duration;
 pub use explain::Explained;
 pub use redirect::{Originals, Redirect};
 
+use errors::Problem;
 use filter::{longest_match, numbers};
 use fragments::{Defragmenter, cut};
-use icmp_nd::generation::{Arrival, ErrorGenerator, GenerationConfig, Rate, RateLimitConfig};
+use icmp_nd::generation::{ErrorGenerator, GenerationConfig, Rate, RateLimitConfig};
 use nat::nat64::{Nat64, Nat64Drop};
 use nat::nptv6::Nptv6;
 use nat::{Nat, Side};
 use packet_buffer::fragment::ReassemblerConfig;
-use packet_buffer::wire::{
-    Icmpv4Repr, Icmpv6Repr, IpPacket, Ipv4Prefix, Ipv6Prefix, icmpv4_code, icmpv6_code,
-};
+use packet_buffer::wire::{IpPacket, Ipv4Prefix, Ipv6Prefix};
 use packet_buffer::{Instant, IpPacketMut, PacketBuf, RandomSource};
 use redirect::Redirects;
 use stateful_firewall::{CompiledPolicy, Firewall, InterfaceId};
@@ -75,7 +75,7 @@ use stateful_firewall::{CompiledPolicy, Firewall, InterfaceId};
 pub struct Interface {
     /// What the system calls it, and the firewall's policy.
     pub name: String,
-    /// Its addresses; the first of each version is the source of ICMP errors.
+    /// Its addresses; the first of each version is the source of ICMP errors that go out by it.
     pub addresses: Vec<IpAddr>,
     /// The networks that are attached, whose broadcast addresses are no hosts.
     pub networks: Vec<Ipv4Prefix>,
@@ -127,6 +127,35 @@ pub enum Outcome {
     Refused(Cause),
     /// It is dropped.
     Dropped(Cause),
+}
+
+/// Packets that were handed in, by what became of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Sent on.
+    pub forwarded: u64,
+    /// For the router, or answered by the firewall itself.
+    pub local: u64,
+    /// Fragments that waited.
+    pub held: u64,
+    /// Dropped, and the sender told.
+    pub refused: u64,
+    /// Dropped.
+    pub dropped: u64,
+}
+
+impl Counters {
+    /// Counts a packet.
+    pub const fn count(&mut self, outcome: Outcome) {
+        let counter = match outcome {
+            Outcome::Forwarded(_) => &mut self.forwarded,
+            Outcome::Local => &mut self.local,
+            Outcome::Held => &mut self.held,
+            Outcome::Refused(_) => &mut self.refused,
+            Outcome::Dropped(_) => &mut self.dropped,
+        };
+        *counter += 1;
+    }
 }
 
 /// Why a packet does not go on.
@@ -714,40 +743,6 @@ impl Gateway {
         }
     }
 
-    /// Tells the sender of a packet, quoting it as it came in.
-    fn error(&mut self, now: Instant, transit: &Transit, problem: Problem) {
-        let octets = transit.original.as_slice();
-        let interface = &self.config.interfaces[transit.ingress];
-        let mut out = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
-        // RFC 1812 §4.3.2.4: from the interface by which the packet came, where that has an address.
-        let own = |interface: &'_ Interface, wants_v6: bool| {
-            let mut addresses = interface.addresses.iter();
-            addresses
-                .find(|address| address.is_ipv6() == wants_v6)
-                .copied()
-        };
-        let source = |wants_v6: bool| {
-            own(interface, wants_v6).or_else(|| {
-                let mut others = self.config.interfaces.iter();
-                others.find_map(|other| own(other, wants_v6))
-            })
-        };
-        let is_v6 = matches!(IpPacket::parse(octets), Ok(IpPacket::V6(_)));
-        let arrival = Arrival::UNICAST;
-        let written = match (source(is_v6), problem.messages()) {
-            (Some(IpAddr::V4(source)), (error, _)) => self
-                .errors
-                .ipv4(now, &error, octets, &arrival, source, &mut out),
-            (Some(IpAddr::V6(source)), (_, error)) => self
-                .errors
-                .ipv6(now, &error, octets, &arrival, source, &mut out),
-            (None, _) => return,
-        };
-        if written.is_ok() {
-            self.push(transit.ingress, out);
-        }
-    }
-
     /// Sends what translator and firewall have written or released.
     fn drain(&mut self, now: Instant) {
         let mut packet = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
@@ -793,47 +788,4 @@ impl Gateway {
 const fn is_invalid(outcome: Outcome) -> bool {
     use stateful_firewall::DropReason::Invalid;
     matches!(outcome, Outcome::Dropped(Cause::Firewall(Some(Invalid(_)))))
-}
-
-/// What a sender is told.
-#[derive(Clone, Copy)]
-enum Problem {
-    NoRoute,
-    HopLimit,
-    TooBig(usize),
-}
-
-impl Problem {
-    fn messages(self) -> (Icmpv4Repr, Icmpv6Repr) {
-        let unreachable = |code, mtu: usize| Icmpv4Repr::DestinationUnreachable {
-            code,
-            quoted_words: 0,
-            next_hop_mtu: u16::try_from(mtu).unwrap_or(u16::MAX),
-        };
-        match self {
-            Self::NoRoute => (
-                unreachable(icmpv4_code::Unreachable::NETWORK, 0),
-                Icmpv6Repr::DestinationUnreachable {
-                    code: icmpv6_code::Unreachable::NO_ROUTE,
-                    quoted_words: 0,
-                },
-            ),
-            Self::HopLimit => (
-                Icmpv4Repr::TimeExceeded {
-                    code: icmpv4_code::TimeExceeded::TRANSIT,
-                    quoted_words: 0,
-                },
-                Icmpv6Repr::TimeExceeded {
-                    code: icmpv6_code::TimeExceeded::TRANSIT,
-                    quoted_words: 0,
-                },
-            ),
-            Self::TooBig(mtu) => (
-                unreachable(icmpv4_code::Unreachable::FRAGMENTATION_NEEDED, mtu),
-                Icmpv6Repr::PacketTooBig {
-                    mtu: u32::try_from(mtu).unwrap_or(u32::MAX),
-                },
-            ),
-        }
-    }
 }

@@ -79,7 +79,12 @@ pub fn ping(from: IpAddr, to: IpAddr) -> Result<PacketBuf> {
     with_header(from, to, protocol, packet)
 }
 
-fn pseudo_header(from: IpAddr, to: IpAddr) -> Result<PseudoHeader> {
+/// What checksums cover.
+///
+/// # Errors
+///
+/// When the addresses are of two versions.
+pub fn pseudo_header(from: IpAddr, to: IpAddr) -> Result<PseudoHeader> {
     Ok(match (from, to) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => PseudoHeader::V4 {
             source,

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::ops::RangeInclusive;
+use core::str::FromStr;
 use nat::port_block::{PortBlocks, PortBlocksConfig};
 use nat::{Action, Forward, Matching, Nat, Pool, Profile, Rule, Target, alg};
 use packet_buffer::RandomSource;
@@ -12,32 +13,24 @@ use serde::Deserialize;
 
 /// What a file says of translation.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct TranslationFile {
     /// `rfc`, `linux` or `cloud`.
-    #[serde(default = "default_profile")]
     pub profile: String,
     /// The most sessions at a time.
-    #[serde(default = "default_sessions")]
     pub sessions: usize,
     /// Outside addresses that are shared: single ones, ranges `A-B`, prefixes. Without any, the
     /// router's own address outside.
-    #[serde(default)]
     pub pool: Vec<String>,
     /// Application layer gateways: `ftp`, `tftp`, `sip`, `pptp`.
-    #[serde(default)]
     pub algs: Vec<String>,
     /// Whether sessions are told too, beside mappings.
-    #[serde(default)]
     pub session_events: bool,
     /// Destinations that are reached without translation.
-    #[serde(default)]
     pub bypass: Vec<String>,
     /// Inside networks that have outside addresses of their own.
-    #[serde(default)]
     pub one_to_one: Vec<OneToOneFile>,
     /// Services inside.
-    #[serde(default)]
     pub forward: Vec<ForwardFile>,
     /// Gives ports by the block.
     pub port_blocks: Option<PortBlocksFile>,
@@ -45,6 +38,24 @@ pub struct TranslationFile {
     pub max_mappings: Option<u32>,
     /// The most sessions of one inside address.
     pub max_sessions: Option<u32>,
+}
+
+impl Default for TranslationFile {
+    fn default() -> Self {
+        Self {
+            profile: "rfc".to_owned(),
+            sessions: default_sessions(),
+            pool: Vec::new(),
+            algs: Vec::new(),
+            session_events: false,
+            bypass: Vec::new(),
+            one_to_one: Vec::new(),
+            forward: Vec::new(),
+            port_blocks: None,
+            max_mappings: None,
+            max_sessions: None,
+        }
+    }
 }
 
 /// Addresses that stand for each other for good.
@@ -79,10 +90,6 @@ pub struct PortBlocksFile {
     pub size: u16,
     /// The most blocks of one inside address.
     pub max: u16,
-}
-
-pub(crate) fn default_profile() -> String {
-    "rfc".to_owned()
 }
 
 pub(crate) const fn default_sessions() -> usize {
@@ -209,14 +216,17 @@ pub(crate) fn prefix(text: &str) -> Result<Ipv4Prefix> {
     text.parse().with_context(|| format!("the prefix {text}"))
 }
 
-/// An IPv4 address with the prefix that it lies in.
-pub(crate) fn address(text: &str) -> Result<(Ipv4Addr, Ipv4Prefix)> {
-    let wrong = || format!("the address {text}: it is written ADDRESS/LENGTH");
-    let (address, length) = text.split_once('/').with_context(wrong)?;
-    let address: Ipv4Addr = address.parse().with_context(wrong)?;
-    let length = length.parse().with_context(wrong)?;
-    let network = Ipv4Prefix::new(address, length).with_context(wrong)?;
-    Ok((address, network))
+/// An address, and what `network` makes of it and its prefix length.
+pub(crate) fn address<A: Copy + FromStr, N>(
+    text: &str,
+    network: impl FnOnce(A, u8) -> Option<N>,
+) -> Result<(A, N)> {
+    let parsed = || {
+        let (address, length) = text.split_once('/')?;
+        let address = address.parse().ok()?;
+        Some((address, network(address, length.parse().ok()?)?))
+    };
+    parsed().with_context(|| format!("the address {text}: it is written ADDRESS/LENGTH"))
 }
 
 /// One address, a range, or a prefix.

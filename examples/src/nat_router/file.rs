@@ -2,8 +2,7 @@
 
 use super::node::NatRouter;
 use crate::gateway::translation::{
-    ForwardFile, OneToOneFile, PortBlocksFile, TranslationFile, address, default_mtu,
-    default_profile, default_sessions, prefix, range,
+    TranslationFile, address, default_mtu, default_sessions, prefix, range,
 };
 use crate::gateway::{Gateway, GatewayConfig, Interface, Route};
 use anyhow::{Context, Result, ensure};
@@ -16,53 +15,30 @@ use packet_buffer::RandomSource;
 use packet_buffer::random::fork;
 use packet_buffer::wire::{Ipv4Prefix, Ipv6Prefix};
 use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, Deserializer};
+
+/// The keys of [`NatFile`] itself: all others are the translator's.
+const OWN: [&str; 5] = ["inside", "outside", "pcp", "nat64", "nptv6"];
 
 /// What a configuration file says.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NatFile {
-    /// `rfc`, `linux` or `cloud`.
-    #[serde(default = "default_profile")]
-    pub profile: String,
-    /// The most sessions at a time.
-    #[serde(default = "default_sessions")]
-    pub sessions: usize,
+    /// The translator's keys, which stand beside those of the router.
+    #[serde(skip)]
+    pub translation: TranslationFile,
     /// The private side.
     pub inside: SideFile,
     /// The public side.
     pub outside: SideFile,
-    /// Outside addresses that are shared: single ones, ranges `A-B`, prefixes. Without any, the
-    /// router's own address outside.
-    #[serde(default)]
-    pub pool: Vec<String>,
-    /// Application layer gateways: `ftp`, `tftp`, `sip`, `pptp`.
-    #[serde(default)]
-    pub algs: Vec<String>,
     /// Whether hosts inside may ask for mappings, by PCP and NAT-PMP.
     #[serde(default)]
     pub pcp: bool,
-    /// Whether sessions are told too, beside mappings.
-    #[serde(default)]
-    pub session_events: bool,
-    /// Destinations that are reached without translation.
-    #[serde(default)]
-    pub bypass: Vec<String>,
-    /// Inside networks that have outside addresses of their own.
-    #[serde(default)]
-    pub one_to_one: Vec<OneToOneFile>,
-    /// Services inside.
-    #[serde(default)]
-    pub forward: Vec<ForwardFile>,
-    /// Gives ports by the block.
-    pub port_blocks: Option<PortBlocksFile>,
     /// Has hosts inside that have IPv6 reach the IPv4 outside.
     pub nat64: Option<Nat64File>,
     /// Has the hosts inside appear under another IPv6 prefix outside.
     pub nptv6: Option<Nptv6File>,
-    /// The most mappings of one inside address.
-    pub max_mappings: Option<u32>,
-    /// The most sessions of one inside address.
-    pub max_sessions: Option<u32>,
 }
 
 /// One side of the router.
@@ -121,7 +97,20 @@ impl NatFile {
     ///
     /// What is wrong, and in which line.
     pub fn parse(text: &str) -> Result<Self> {
-        let file: Self = toml::from_str(text)?;
+        // The router's keys and the translator's are read apart: mistakes in either are named with their lines.
+        let mut others = DeTable::parse(text)?;
+        let mut own = DeTable::new();
+        for key in OWN {
+            own.extend(others.get_mut().remove_entry(key));
+        }
+        let own = Spanned::new(others.span(), own);
+        let named = |mut error: toml::de::Error| {
+            error.set_input(Some(text));
+            error
+        };
+        let mut file = Self::deserialize(Deserializer::from(own)).map_err(named)?;
+        file.translation =
+            TranslationFile::deserialize(Deserializer::from(others)).map_err(named)?;
         ensure!(
             file.inside.device != file.outside.device,
             "both sides have the device {}",
@@ -136,24 +125,16 @@ impl NatFile {
     ///
     /// What contradicts itself.
     pub fn build(&self, now: Instant, random: &mut dyn RandomSource) -> Result<NatRouter> {
-        let (inside, inside_network) = address(&self.inside.address)?;
-        let (outside, outside_network) = address(&self.outside.address)?;
-        let translation = TranslationFile {
-            profile: self.profile.clone(),
-            sessions: self.sessions,
-            pool: self.pool.clone(),
-            algs: self.algs.clone(),
-            session_events: self.session_events,
-            bypass: self.bypass.clone(),
-            one_to_one: self.one_to_one.clone(),
-            forward: self.forward.clone(),
-            port_blocks: self.port_blocks,
-            max_mappings: self.max_mappings,
-            max_sessions: self.max_sessions,
-        };
+        let (inside, inside_network) = address(&self.inside.address, Ipv4Prefix::new)?;
+        let (outside, outside_network) = address(&self.outside.address, Ipv4Prefix::new)?;
         let local = vec![inside, outside];
-        let nat = translation.build(outside, Some(inside), local, random)?;
-        let v6 = |side: &SideFile| side.address6.as_deref().map(address6).transpose();
+        let nat = self
+            .translation
+            .build(outside, Some(inside), local, random)?;
+        let v6 = |side: &SideFile| {
+            let text = side.address6.as_deref();
+            text.map(|text| address(text, Ipv6Prefix::new)).transpose()
+        };
         let (inside6, outside6) = (v6(&self.inside)?, v6(&self.outside)?);
         let interface = |side: &SideFile, address: Ipv4Addr, network, of| {
             let own6 = if of == Side::Inside {
@@ -268,16 +249,6 @@ fn prefix6(text: &str) -> Result<Ipv6Prefix> {
     text.parse().with_context(|| format!("the prefix {text}"))
 }
 
-/// The same with IPv6.
-fn address6(text: &str) -> Result<(Ipv6Addr, Ipv6Prefix)> {
-    let wrong = || format!("the address {text}: it is written ADDRESS/LENGTH");
-    let (address, length) = text.split_once('/').with_context(wrong)?;
-    let address: Ipv6Addr = address.parse().with_context(wrong)?;
-    let length = length.parse().with_context(wrong)?;
-    let network = Ipv6Prefix::new(address, length).with_context(wrong)?;
-    Ok((address, network))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,6 +280,11 @@ mod tests {
         assert!(mistake("192.168.7.1/24", "192.168.7.1").contains("ADDRESS/LENGTH"));
         assert!(mistake("ports = \"8080\"", "ports = \"web\"").contains("ports web"));
         assert!(mistake("profile =", "profil =").contains("profil"));
+        let line = |it: &str| 1 + FILE.lines().position(|line| line.starts_with(it)).unwrap();
+        let named = format!("line {},", line("profile ="));
+        assert!(mistake("profile =", "profil =").contains(&named));
+        let named = format!("line {},", line("pcp ="));
+        assert!(mistake("pcp = true", "pcp = 7").contains(&named));
         assert!(mistake("203.0.113.2-203.0.113.4", "203.0.113.2-x").contains("pool"));
         assert!(mistake("64:ff9b::/96", "64:ff9b::/95").contains("nat64: prefix"));
         assert!(mistake("203.0.113.64", "10.0.0.0/8").contains("nat64: pool"));

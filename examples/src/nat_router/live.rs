@@ -3,34 +3,21 @@
 use super::file::{NatFile, SideFile};
 use super::node::{NatRouter, Replaced};
 use super::show::{counters, session_table, to_json};
-use super::{INSIDE, OUTSIDE};
-use crate::devices::{Devices, open_tun, send};
+use crate::devices::open_tun;
+use crate::live_router::{self, LiveOptions, LiveRouter};
 use alloc::sync::Arc;
 use anyhow::{Result, ensure};
 use core::sync::atomic::{AtomicBool, Ordering};
-use core::time::Duration;
 use nat::Instant;
+use packet_buffer::PacketBuf;
 use packet_buffer::random::OsRandom;
 use packet_buffer::time::StdClock;
-use serde_json::json;
+use serde_json::{Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use tun_rs::SyncDevice;
 
-/// How a router runs.
-#[derive(Debug, Clone, Copy)]
-pub struct LiveOptions {
-    /// Events and counters as one JSON object a line.
-    pub json: bool,
-    /// The session table, every second.
-    pub top: bool,
-    /// Ends after so long; `None` for never.
-    pub duration: Option<Duration>,
-}
-
-/// Runs a router until it is told to stop.
+/// Runs a router until it is told to stop; its file is read again when it is told to reload.
 ///
 /// # Errors
 ///
@@ -46,66 +33,24 @@ pub fn run(path: &Path, file: NatFile, options: LiveOptions) -> Result<()> {
     }
     flag::register(SIGHUP, Arc::clone(&reload))?;
     let mut live = Live {
-        options,
-        clock,
         path: path.to_owned(),
         file,
         router,
-        devices: Devices::new(devices),
+        reload,
     };
-    live.say(&json!({ "event": "ready" }), "ready");
-    live.run(&stop, &reload)
-}
-
-fn send_all(router: &mut NatRouter, devices: &[SyncDevice]) {
-    while let Some((side, packet)) = router.poll_transmit() {
-        send(devices, side, packet.as_slice());
-    }
+    live_router::run(&mut live, devices, &clock, &options, &stop)
 }
 
 struct Live {
-    options: LiveOptions,
-    clock: StdClock,
     path: PathBuf,
     file: NatFile,
     router: NatRouter,
-    devices: Devices,
+    reload: Arc<AtomicBool>,
 }
 
 impl Live {
-    fn run(&mut self, stop: &AtomicBool, reload: &AtomicBool) -> Result<()> {
-        let start = self.clock.now();
-        let mut next_table = start;
-        while !stop.load(Ordering::Relaxed) {
-            if reload.swap(false, Ordering::Relaxed) {
-                self.reload();
-            }
-            let now = self.clock.now();
-            if self.options.duration.is_some_and(|it| now - start >= it) {
-                break;
-            }
-            if self.router.poll_timeout().is_some_and(|at| at <= now) {
-                self.router.handle_timeout(now);
-            }
-            if self.options.top && now >= next_table {
-                self.table(now);
-                next_table = now + Duration::from_secs(1);
-            }
-            self.tell();
-            self.wait(now)?;
-            for side in [INSIDE, OUTSIDE] {
-                self.receive(side)?;
-            }
-        }
-        self.tell();
-        let text = session_table(&self.router, self.clock.now(), usize::MAX);
-        self.say(&counters(&self.router, "stopped"), &text);
-        Ok(())
-    }
-
     /// Reads the file again, and goes over to what it says; stays with the old one when it cannot be used.
-    fn reload(&mut self) {
-        let now = self.clock.now();
+    fn reload(&mut self, now: Instant, options: &LiveOptions) {
         let read = || -> Result<(NatFile, NatRouter)> {
             let file = NatFile::parse(&std::fs::read_to_string(&self.path)?)?;
             ensure!(
@@ -120,7 +65,7 @@ impl Live {
                 self.file = file;
                 let Replaced { kept, ended } = self.router.replace(now, router);
                 let event = json!({ "event": "reloaded", "kept": kept, "ended": ended });
-                self.say(
+                options.say(
                     &event,
                     &format!("reloaded: {kept} sessions go on, {ended} end"),
                 );
@@ -128,57 +73,44 @@ impl Live {
             Err(error) => {
                 let why = format!("{error:#}");
                 let event = json!({ "event": "reload_failed", "why": why });
-                self.say(&event, &format!("not reloaded: {why}"));
+                options.say(&event, &format!("not reloaded: {why}"));
             }
         }
     }
+}
 
-    /// Waits until there is something to do, and a second at the most.
-    fn wait(&self, now: Instant) -> Result<()> {
-        let due = self.router.poll_timeout();
-        let due = due.map_or(Duration::from_secs(1), |at| {
-            at.saturating_duration_since(now)
-        });
-        let most = if self.options.top { 200 } else { 1_000 };
-        self.devices.wait(due.min(Duration::from_millis(most)), &[])
+impl LiveRouter for Live {
+    fn handle_input(&mut self, now: Instant, interface: usize, packet: &[u8]) {
+        self.router.handle_input(now, interface, packet);
     }
 
-    /// Takes what a device has, not without end.
-    fn receive(&mut self, side: usize) -> Result<()> {
-        let (clock, router) = (&self.clock, &mut self.router);
-        self.devices.receive(side, |devices, packet| {
-            router.handle_input(clock.now(), side, packet);
-            send_all(router, devices);
-        })?;
-        send_all(router, self.devices.as_slice());
-        Ok(())
+    fn handle_timeout(&mut self, now: Instant) {
+        self.router.handle_timeout(now);
     }
 
-    /// Prints what has happened.
-    fn tell(&mut self) {
-        while let Some(note) = self.router.poll_note() {
-            if self.options.json {
-                println!("{}", to_json(&note));
-            }
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.router.poll_timeout()
+    }
+
+    fn poll_transmit(&mut self) -> Option<(usize, PacketBuf)> {
+        self.router.poll_transmit()
+    }
+
+    fn poll_note(&mut self) -> Option<Value> {
+        self.router.poll_note().map(|note| to_json(&note))
+    }
+
+    fn counters(&self, event: &str) -> Value {
+        counters(&self.router, event)
+    }
+
+    fn session_table(&self, now: Instant, rows: usize) -> String {
+        session_table(&self.router, now, rows)
+    }
+
+    fn attend(&mut self, now: Instant, options: &LiveOptions) {
+        if self.reload.swap(false, Ordering::Relaxed) {
+            self.reload(now, options);
         }
-        let _ = std::io::stdout().flush();
-    }
-
-    fn table(&self, now: Instant) {
-        if self.options.json {
-            println!("{}", counters(&self.router, "counters"));
-        } else {
-            // Home, and clear to the end.
-            print!("\x1b[H\x1b[J{}", session_table(&self.router, now, 40));
-        }
-    }
-
-    fn say(&self, value: &serde_json::Value, text: &str) {
-        if self.options.json {
-            println!("{value}");
-        } else {
-            println!("{text}");
-        }
-        let _ = std::io::stdout().flush();
     }
 }

@@ -8,8 +8,8 @@ mod show;
 mod simulate;
 
 pub use file::{Nat64File, NatFile, Nptv6File, SideFile};
-pub use live::{LiveOptions, run};
-pub use node::{Counters, NatRouter, Note, Replaced};
+pub use live::run;
+pub use node::{NatRouter, Note, Replaced};
 pub(crate) use show::nat_event;
 pub use show::{session_table, to_json};
 pub use simulate::simulate;

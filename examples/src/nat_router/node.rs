@@ -1,7 +1,7 @@
 //! The router without its devices.
 
 use super::{INSIDE, OUTSIDE};
-use crate::gateway::{Gateway, Outcome};
+use crate::gateway::{Counters, Gateway, Outcome};
 use alloc::collections::VecDeque;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use nat::nat64::Nat64;
@@ -19,21 +19,6 @@ pub enum Note {
     Nat(NatEvent),
     /// The PCP server's.
     Pcp(PcpEvent),
-}
-
-/// Packets that were handed in, by what became of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counters {
-    /// Sent on.
-    pub forwarded: u64,
-    /// For the router.
-    pub local: u64,
-    /// Fragments that waited.
-    pub held: u64,
-    /// Dropped, and the sender told.
-    pub refused: u64,
-    /// Dropped.
-    pub dropped: u64,
 }
 
 /// What became of the sessions when the rules changed.
@@ -57,24 +42,14 @@ pub struct NatRouter {
 }
 
 impl NatRouter {
-    pub(super) const fn new(
-        gateway: Gateway,
-        server: Option<PcpServer>,
-        address: Ipv4Addr,
-    ) -> Self {
+    pub(super) fn new(gateway: Gateway, server: Option<PcpServer>, address: Ipv4Addr) -> Self {
         Self {
             gateway,
             server,
             address,
             queue: VecDeque::new(),
             notes: VecDeque::new(),
-            counters: Counters {
-                forwarded: 0,
-                local: 0,
-                held: 0,
-                refused: 0,
-                dropped: 0,
-            },
+            counters: Counters::default(),
             last: None,
         }
     }
@@ -157,14 +132,7 @@ impl NatRouter {
         } else {
             self.gateway.handle_input(now, side, octets)
         };
-        let counter = match outcome {
-            Outcome::Forwarded(_) => &mut self.counters.forwarded,
-            Outcome::Local => &mut self.counters.local,
-            Outcome::Held => &mut self.counters.held,
-            Outcome::Refused(_) => &mut self.counters.refused,
-            Outcome::Dropped(_) => &mut self.counters.dropped,
-        };
-        *counter += 1;
+        self.counters.count(outcome);
         self.last = Some(outcome);
         self.collect();
     }

@@ -1,14 +1,14 @@
 //! Routers of the same engine on a simulated ring, without root: what happens when a link is cut and healed.
 
 use super::live::show_route;
+use super::packets::{Heard, heard, wrap};
 use alloc::collections::BTreeMap;
 use anyhow::{Context, Result, anyhow};
 use core::net::Ipv4Addr;
 use core::time::Duration;
-use packet_buffer::wire::{IpProtocol, Ipv4Packet, Ipv4Repr, PseudoHeader, UdpDatagram, UdpRepr};
 use packet_buffer::{Instant, PacketBuf};
 use rip::config::{Config, InterfaceAddress, InterfaceConfig, Redistribution};
-use rip::engine::{Engine, InterfaceId, Received};
+use rip::engine::{Engine, InterfaceId};
 use rip::rib::{LocalRoute, NextHop, Source};
 use rip::{Family as _, Ipv4};
 use std::io::Write;
@@ -28,15 +28,8 @@ struct SimRouter {
 
 impl Node for SimRouter {
     fn handle_input(&mut self, now: Instant, port: Port, frame: &[u8]) -> Result<(), Discarded> {
-        let packet = Ipv4Packet::parse(frame).map_err(Discarded::new)?;
-        let datagram = UdpDatagram::parse(packet.payload()).map_err(Discarded::new)?;
-        let received = Received {
-            interface: id(port),
-            source: packet.source(),
-            source_port: datagram.source_port(),
-            destination: packet.destination(),
-            hop_limit: Some(packet.time_to_live()),
-            payload: datagram.payload(),
+        let Some(Heard::Rip(received)) = heard(id(port), frame) else {
+            return Err(Discarded::new("it is not RIP's"));
         };
         let taken = self.engine.handle_input(now, &received);
         taken.map_err(Discarded::new)
@@ -48,20 +41,8 @@ impl Node for SimRouter {
 
     fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Port> {
         let transmit = self.engine.poll_transmit(out)?;
-        let addresses = PseudoHeader::V4 {
-            source: transmit.source,
-            destination: transmit.destination,
-        };
-        let udp = UdpRepr {
-            source_port: transmit.source_port,
-            destination_port: transmit.destination_port,
-        };
-        let ip = Ipv4Repr {
-            time_to_live: transmit.hop_limit,
-            ..Ipv4Repr::new(transmit.source, transmit.destination, IpProtocol::UDP)
-        };
         // The engine's messages are far shorter than a packet may be.
-        udp.emit(out, &addresses).and_then(|()| ip.emit(out)).ok()?;
+        wrap(&transmit, out)?;
         usize::try_from(transmit.interface.0).ok()
     }
 

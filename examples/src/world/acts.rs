@@ -6,6 +6,7 @@ use anyhow::Result;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use icmp_nd::ping::PingConfig;
+use icmp_nd::probe::IcmpError;
 use icmp_nd::traceroute::TracerouteConfig;
 
 /// Pings from a host; how many of `count` were answered.
@@ -14,19 +15,51 @@ use icmp_nd::traceroute::TracerouteConfig;
 ///
 /// When it cannot be begun.
 pub fn ping(stage: &mut Stage, from: &str, to: IpAddr, count: u32, octets: usize) -> Result<u64> {
+    let patience = Duration::from_secs(2);
+    let number = ping_through(stage, from, to, count, octets, patience)?;
+    Ok(stage.host_node(from)?.pinged(number)?.received)
+}
+
+/// Pings from a host; who has said that packets do not arrive, and why.
+///
+/// # Errors
+///
+/// When it cannot be begun.
+pub fn ping_in_vain(
+    stage: &mut Stage,
+    from: &str,
+    to: IpAddr,
+    count: u32,
+) -> Result<Vec<(IpAddr, IcmpError)>> {
+    // A router asks three times for a neighbor, a second apart.
+    let patience = Duration::from_secs(8);
+    let number = ping_through(stage, from, to, count, 56, patience)?;
+    Ok(stage.host_node(from)?.ping_errors(number)?.to_vec())
+}
+
+/// Pings until that is over; the number of the ping.
+fn ping_through(
+    stage: &mut Stage,
+    from: &str,
+    to: IpAddr,
+    count: u32,
+    octets: usize,
+    patience: Duration,
+) -> Result<usize> {
     let config = PingConfig {
         count: Some(count),
         interval: Duration::from_millis(200),
         payload_len: octets,
+        timeout: patience,
         ..PingConfig::default()
     };
     let now = stage.now();
     let number = stage.host_mut(from)?.ping(now, to, config)?;
-    let limit = Duration::from_secs(5) + Duration::from_millis(200) * count;
+    let limit = Duration::from_secs(3) + patience + Duration::from_millis(200) * count;
     stage.run_until("the pings are over", limit, |stage| {
         stage.host_node(from).is_ok_and(|it| it.has_pinged(number))
     })?;
-    Ok(stage.host_node(from)?.pinged(number)?.received)
+    Ok(number)
 }
 
 /// Fetches a page; what came of it.

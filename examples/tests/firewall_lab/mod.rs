@@ -226,17 +226,7 @@ impl Lab {
         fs::write(self.path("file"), file)?;
         let mut servers = Vec::new();
         for (namespace, address) in [(&self.dmz, "127.0.0.1"), (&self.wan, SERVER[0])] {
-            let directory = self.path("");
-            let arguments = [
-                "-m",
-                "http.server",
-                "80",
-                "--bind",
-                "::",
-                "--directory",
-                &directory,
-            ];
-            servers.push(namespace.spawn("/usr/bin/python3", &arguments)?);
+            servers.push(namespace.serve_web("::", &self.path(""))?);
             wait_for_port(namespace, address, 80).context("the web server")?;
         }
         Ok(servers)

@@ -1,136 +1,78 @@
 //! A host is asked.
 
 use super::{
-    Answer, LINK_LOCAL, OWN, OWN4, OWN6, PEER, Question, ask_kernel, neighbor, patience, udp,
-    verdict,
+    Answer, Kernel, LINK_LOCAL, OWN, OWN4, OWN6, Ours, Question, Questions, patience, udp, verdict,
 };
 use anyhow::{Result, ensure};
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use icmp_nd::host::HostConfig;
 use icmp_nd::ping::PingConfig;
 use icmp_nd::wire::solicited_node;
-use internetwork::lab::Namespace;
 use internetwork::live_host::{LiveHost, LiveHostConfig};
 use packet_buffer::wire::{
-    EtherType, EthernetRepr, HeaderOptions, Icmpv4Repr, Icmpv6Repr, Icmpv6Type, IpProtocol,
-    Ipv4Repr, Ipv6Repr, MacAddr, icmpv6_code,
+    EtherType, HeaderOptions, Icmpv4Repr, Icmpv6Repr, Icmpv6Type, IpProtocol, Ipv4Repr, Ipv6Repr,
+    MacAddr, icmpv6_code,
 };
 use packet_buffer::{Instant, PacketBuf};
+use testkit::{Discarded, Node, Port};
 
 /// A kernel behind a TAP device.
-struct Kernel {
-    device: tun_rs::SyncDevice,
-    _namespace: Namespace,
+fn kernel() -> Result<Kernel> {
+    let settings = [
+        "net.ipv4.icmp_ratelimit=0",
+        "net.ipv4.ipfrag_time=1",
+        "net.ipv6.icmp.echo_ignore_multicast=0",
+        "net.ipv6.ip6frag_time=1",
+    ];
+    let kernel = Kernel::start("oracle", &settings, &[("oracle0", OWN, 1_500)])?;
+    let namespace = &kernel.namespace;
+    for address in ["192.0.2.1/24", "2001:db8::1/64"] {
+        namespace.run("ip", &["addr", "add", address, "dev", "oracle0"])?;
+    }
+    let link = namespace.run("ip", &["addr", "show", "dev", "oracle0"])?;
+    ensure!(link.contains(&OWN.to_string()), "{link}");
+    ensure!(link.contains(&LINK_LOCAL.to_string()), "{link}");
+    Ok(kernel)
 }
 
-impl Kernel {
-    fn start() -> Result<Self> {
-        let namespace = Namespace::new("oracle")?;
-        for setting in [
-            "net.ipv4.icmp_ratelimit=0",
-            "net.ipv4.ipfrag_time=1",
-            "net.ipv6.icmp.ratelimit=0",
-            "net.ipv6.icmp.echo_ignore_multicast=0",
-            "net.ipv6.ip6frag_time=1",
-            "net.ipv6.conf.default.accept_ra=0",
-            "net.ipv6.conf.default.accept_dad=0",
-            "net.ipv6.conf.default.addr_gen_mode=0",
-        ] {
-            namespace.run("sysctl", &["-qw", setting])?;
-        }
-        let device = namespace.enter(|| {
-            let device = tun_rs::DeviceBuilder::new()
-                .name("oracle0")
-                .layer(tun_rs::Layer::L2)
-                .mac_addr(OWN.0)
-                .build_sync()?;
-            device.set_nonblocking(true)?;
-            Ok(device)
-        })?;
-        for address in ["192.0.2.1/24", "2001:db8::1/64"] {
-            namespace.run("ip", &["addr", "add", address, "dev", "oracle0"])?;
-        }
-        let link = namespace.run("ip", &["addr", "show", "dev", "oracle0"])?;
-        ensure!(link.contains(&OWN.to_string()), "{link}");
-        ensure!(link.contains(&LINK_LOCAL.to_string()), "{link}");
-        Ok(Self {
-            device,
-            _namespace: namespace,
-        })
+struct Subject(LiveHost);
+
+impl Node for Subject {
+    fn handle_input(&mut self, now: Instant, _: Port, frame: &[u8]) -> Result<(), Discarded> {
+        self.0.handle_input(now, frame).map_err(Discarded::new)
     }
 
-    fn ask(&self, frame: &[u8], peer: IpAddr, patience: Duration) -> Result<Option<Answer>> {
-        let devices = core::slice::from_ref(&self.device);
-        ask_kernel(devices, frame, patience, |_, frame| {
-            Answer::read(frame, peer)
-        })
+    fn handle_timeout(&mut self, now: Instant) {
+        self.0.handle_timeout(now);
+    }
+
+    fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Port> {
+        self.0.poll_transmit(out).then_some(0)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.0.poll_timeout()
     }
 }
 
-/// Our host, whose time passes as fast as it is asked to.
-struct Ours {
-    host: LiveHost,
-    now: Instant,
-}
-
-impl Ours {
-    fn start() -> Result<Self> {
-        let mut host = HostConfig::new(OWN);
-        host.arp.probe = false;
-        host.nd.address.dad_transmits = 0;
-        host.reassembler.timeout = Duration::from_secs(1);
-        let config = LiveHostConfig {
-            host,
-            addresses: vec![(OWN4.into(), 24), (OWN6.into(), 64)],
-            gateways: Vec::new(),
-            router_discovery: false,
-            groups: Vec::new(),
-            ping: PingConfig::default(),
-            ping_targets: Vec::new(),
-            questions: Vec::new(),
-        };
-        let mut ours = Self {
-            host: LiveHost::new(Instant::ZERO, config, 0)?,
-            now: Instant::ZERO,
-        };
-        ours.run_for(Duration::from_secs(10), IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        Ok(ours)
-    }
-
-    fn ask(&mut self, frame: &[u8], peer: IpAddr) -> Option<Answer> {
-        // What is refused is what is not answered.
-        let _ = self.host.handle_input(self.now, frame);
-        self.run_for(Duration::from_secs(4), peer)
-    }
-
-    fn run_for(&mut self, time: Duration, peer: IpAddr) -> Option<Answer> {
-        let end = self.now + time;
-        let mut found = None;
-        loop {
-            let mut frame = PacketBuf::new();
-            while self.host.poll_transmit(&mut frame) {
-                if let Some(reply) = neighbor(frame.as_slice()) {
-                    let _ = self.host.handle_input(self.now, &reply);
-                }
-                found = found.or_else(|| Answer::read(frame.as_slice(), peer));
-                frame = PacketBuf::new();
-            }
-            match self.host.poll_timeout().filter(|at| *at <= end) {
-                Some(at) => self.now = at,
-                None => break,
-            }
-            self.host.handle_timeout(self.now);
-        }
-        self.now = end;
-        found
-    }
-}
-
-/// Makes frames, each from an address of its own.
-#[derive(Default)]
-struct Questions {
-    all: Vec<Question>,
+fn ours() -> Result<Ours<Subject>> {
+    let mut host = HostConfig::new(OWN);
+    host.arp.probe = false;
+    host.nd.address.dad_transmits = 0;
+    host.reassembler.timeout = Duration::from_secs(1);
+    let config = LiveHostConfig {
+        host,
+        addresses: vec![(OWN4.into(), 24), (OWN6.into(), 64)],
+        gateways: Vec::new(),
+        router_discovery: false,
+        groups: Vec::new(),
+        ping: PingConfig::default(),
+        ping_targets: Vec::new(),
+        questions: Vec::new(),
+    };
+    let host = LiveHost::new(Instant::ZERO, config, 0)?;
+    Ok(Ours::start(Subject(host)))
 }
 
 impl Questions {
@@ -144,24 +86,7 @@ impl Questions {
     }
 
     fn peer6(&self) -> Ipv6Addr {
-        let number = u16::try_from(self.all.len()).unwrap_or(u16::MAX);
-        Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0x77, number)
-    }
-
-    fn push(&mut self, name: &'static str, frame: Vec<u8>, peer: IpAddr) {
-        self.all.push(Question {
-            name,
-            frame,
-            peer,
-            difference: None,
-        });
-    }
-
-    /// The last one is answered differently.
-    fn differs(&mut self, why: &'static str) {
-        if let Some(last) = self.all.last_mut() {
-            last.difference = Some(why);
-        }
+        Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0x77, self.number())
     }
 
     /// An IPv4 packet to the subject, changed.
@@ -183,9 +108,7 @@ impl Questions {
         } else {
             OWN
         };
-        EthernetRepr::new(to, PEER, EtherType::IPV4).emit(&mut packet)?;
-        self.push(name, packet.as_slice().to_vec(), repr.source.into());
-        Ok(())
+        self.push(name, to, EtherType::IPV4, packet, repr.source.into())
     }
 
     fn icmp4(&mut self, name: &'static str, message: &[u8]) -> Result<()> {
@@ -209,9 +132,7 @@ impl Questions {
         } else {
             OWN
         };
-        EthernetRepr::new(to, PEER, EtherType::IPV6).emit(&mut packet)?;
-        self.push(name, packet.as_slice().to_vec(), repr.source.into());
-        Ok(())
+        self.push(name, to, EtherType::IPV6, packet, repr.source.into())
     }
 
     /// A message of ICMPv6 to `to`, behind what `before` has put in front.
@@ -487,13 +408,13 @@ pub(crate) fn ipv6() -> Result<Vec<Question>> {
 
 /// Asks both all questions.
 pub(crate) fn compare(questions: &[Question]) -> Result<()> {
-    let (kernel, mut ours) = (Kernel::start()?, Ours::start()?);
+    let (kernel, mut ours) = (kernel()?, ours()?);
     let mut failed = Vec::new();
     let mut answered = 0;
     for question in questions {
-        let our = ours.ask(&question.frame, question.peer);
-        let patience = patience(our.is_some());
-        let their = kernel.ask(&question.frame, question.peer, patience)?;
+        let read = |_: usize, frame: &[u8]| Answer::read(frame, question.peer);
+        let our = ours.ask(&question.frame, Duration::from_secs(4), read);
+        let their = kernel.ask(&question.frame, patience(our.is_some()), read)?;
         answered += usize::from(their.is_some());
         failed.extend(verdict(question, &our, &their));
     }

@@ -7,14 +7,15 @@ use anyhow::Result;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use icmp_nd::wire::{NdMessage, NdOptionRepr, NdRepr, NeighborAdvertisementRepr};
-use internetwork::lab::pause;
-use packet_buffer::PacketBuf;
+use internetwork::lab::{Namespace, pause};
 use packet_buffer::time::StdClock;
 use packet_buffer::wire::{
     ArpOperation, ArpPacket, ArpRepr, EtherType, EthernetFrame, EthernetRepr, Icmpv4Type,
     Icmpv6Type, IpProtocol, Ipv4Packet, Ipv6Packet, MacAddr, UdpRepr,
 };
+use packet_buffer::{Instant, PacketBuf};
 use std::io::ErrorKind;
+use testkit::Node;
 
 /// Who is asked: one of them at a time.
 pub(crate) const OWN: MacAddr = MacAddr([0x02, 0, 0x5e, 0x10, 0, 1]);
@@ -150,7 +151,7 @@ pub(crate) fn neighbor(frame: &[u8]) -> Option<Vec<u8>> {
 
 /// Sends a frame through one of the devices of a kernel, and waits for what `read` finds in the frames that come out
 /// of all of them. Their neighbors answer.
-pub(crate) fn ask_kernel<T>(
+fn ask_kernel<T>(
     devices: &[tun_rs::SyncDevice],
     frame: &[u8],
     patience: Duration,
@@ -185,6 +186,115 @@ pub(crate) fn ask_kernel<T>(
     }
 }
 
+/// A kernel with TAP devices, of which the first is asked.
+pub(crate) struct Kernel {
+    devices: Vec<tun_rs::SyncDevice>,
+    pub(crate) namespace: Namespace,
+}
+
+impl Kernel {
+    /// In a namespace, with devices of these names, link-layer addresses and MTUs. It does not limit how often it
+    /// answers; `settings` are further ones of `sysctl`.
+    pub(crate) fn start(
+        label: &str,
+        settings: &[&str],
+        devices: &[(&str, MacAddr, u16)],
+    ) -> Result<Self> {
+        let namespace = Namespace::new(label)?;
+        let all = [
+            "net.ipv6.icmp.ratelimit=0",
+            "net.ipv6.conf.default.accept_ra=0",
+            "net.ipv6.conf.default.accept_dad=0",
+            "net.ipv6.conf.default.addr_gen_mode=0",
+        ];
+        for setting in all.iter().chain(settings) {
+            namespace.run("sysctl", &["-qw", setting])?;
+        }
+        let open = |(name, station, mtu): &(&str, MacAddr, u16)| {
+            namespace.enter(|| {
+                let device = tun_rs::DeviceBuilder::new()
+                    .name(*name)
+                    .layer(tun_rs::Layer::L2)
+                    .mac_addr(station.0)
+                    .mtu(*mtu)
+                    .build_sync()?;
+                device.set_nonblocking(true)?;
+                Ok(device)
+            })
+        };
+        let devices = devices.iter().map(open).collect::<Result<_>>()?;
+        Ok(Self { devices, namespace })
+    }
+
+    /// Sends a frame through the first device, and waits for what `read` finds in the frames that come out of all of
+    /// them. Their neighbors answer.
+    pub(crate) fn ask<T>(
+        &self,
+        frame: &[u8],
+        patience: Duration,
+        read: impl Fn(usize, &[u8]) -> Option<T>,
+    ) -> Result<Option<T>> {
+        ask_kernel(&self.devices, frame, patience, read)
+    }
+}
+
+/// Something of ours, whose time passes as fast as it is asked to.
+pub(crate) struct Ours<S> {
+    subject: S,
+    now: Instant,
+}
+
+impl<S: Node> Ours<S> {
+    /// Ten seconds after its start.
+    pub(crate) fn start(subject: S) -> Self {
+        let mut ours = Self {
+            subject,
+            now: Instant::ZERO,
+        };
+        ours.run_for(Duration::from_secs(10), |_, _| None::<()>);
+        ours
+    }
+
+    /// Hands it a frame, by port 0; what `read` finds in the frames that it sends within this time. Its neighbors
+    /// answer.
+    pub(crate) fn ask<T>(
+        &mut self,
+        frame: &[u8],
+        time: Duration,
+        read: impl Fn(usize, &[u8]) -> Option<T>,
+    ) -> Option<T> {
+        // What is refused is what is not answered.
+        let _ = self.subject.handle_input(self.now, 0, frame);
+        self.run_for(time, read)
+    }
+
+    fn run_for<T>(
+        &mut self,
+        time: Duration,
+        read: impl Fn(usize, &[u8]) -> Option<T>,
+    ) -> Option<T> {
+        let end = self.now + time;
+        let mut found = None;
+        loop {
+            let mut frame = PacketBuf::new();
+            while let Some(port) = self.subject.poll_transmit(&mut frame) {
+                if let Some(reply) = neighbor(frame.as_slice()) {
+                    let _ = self.subject.handle_input(self.now, port, &reply);
+                }
+                found = found.or_else(|| read(port, frame.as_slice()));
+                frame = PacketBuf::new();
+            }
+            match self.subject.poll_timeout().filter(|at| *at <= end) {
+                Some(at) => self.now = at,
+                None => break,
+            }
+            self.subject.handle_timeout(self.now);
+        }
+        self.now = end;
+        found
+    }
+}
+
 /// How long the kernel is listened to: where we are silent, a while; where not, as long as it may take.
 pub(crate) fn patience(we_answer: bool) -> Duration {
     Duration::from_millis(if we_answer { 8_000 } else { 300 })
@@ -210,6 +320,45 @@ pub(crate) struct Question {
     pub(crate) frame: Vec<u8>,
     pub(crate) peer: IpAddr,
     pub(crate) difference: Option<&'static str>,
+}
+
+/// Makes questions, each from an address of its own.
+#[derive(Default)]
+pub(crate) struct Questions {
+    pub(crate) all: Vec<Question>,
+}
+
+impl Questions {
+    /// What tells the address of the next one from the others.
+    pub(crate) fn number(&self) -> u16 {
+        u16::try_from(self.all.len()).unwrap_or(u16::MAX)
+    }
+
+    /// A packet in a frame of the peer's.
+    pub(crate) fn push(
+        &mut self,
+        name: &'static str,
+        to: MacAddr,
+        ethertype: EtherType,
+        mut packet: PacketBuf,
+        peer: IpAddr,
+    ) -> Result<()> {
+        EthernetRepr::new(to, PEER, ethertype).emit(&mut packet)?;
+        self.all.push(Question {
+            name,
+            frame: packet.as_slice().to_vec(),
+            peer,
+            difference: None,
+        });
+        Ok(())
+    }
+
+    /// The last one is answered differently.
+    pub(crate) fn differs(&mut self, why: &'static str) {
+        if let Some(last) = self.all.last_mut() {
+            last.difference = Some(why);
+        }
+    }
 }
 
 /// A datagram to a port where nobody listens.

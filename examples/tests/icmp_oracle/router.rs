@@ -1,18 +1,17 @@
 //! A router is to forward.
 
-use super::{Answer, OWN, PEER, Question, ask_kernel, neighbor, patience, udp, verdict};
+use super::{Answer, Kernel, OWN, Ours, Question, Questions, patience, udp, verdict};
 use anyhow::{Result, ensure};
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::Ipv6Addr;
 use core::time::Duration;
 use icmp_nd::address::ManualAddress;
 use icmp_nd::router::{RouteTarget, Router, RouterConfig, RouterInterface};
-use internetwork::lab::Namespace;
 use packet_buffer::random::OsRandom;
 use packet_buffer::wire::{
-    EtherType, EthernetFrame, EthernetRepr, Icmpv6Repr, IpProtocol, Ipv6Packet, Ipv6Repr, MacAddr,
-    icmpv6_code,
+    EtherType, EthernetFrame, Icmpv6Repr, IpProtocol, Ipv6Packet, Ipv6Repr, MacAddr, icmpv6_code,
 };
 use packet_buffer::{Instant, PacketBuf};
+use testkit::{Discarded, Node, Port};
 
 /// The router on the link where the questions come from, which carries 9,000 octets, and on that where they lead,
 /// which carries 1,500.
@@ -43,131 +42,66 @@ fn read(port: usize, frame: &[u8], question: &Question) -> Option<Outcome> {
     is_it.then(|| Outcome::Forwarded(packet.as_slice().to_vec()))
 }
 
-struct Kernel {
-    devices: [tun_rs::SyncDevice; 2],
-    _namespace: Namespace,
+fn kernel() -> Result<Kernel> {
+    let devices = [("inside0", OWN, 9_000), ("outside0", OUTSIDE_MAC, 1_500)];
+    let settings = ["net.ipv6.conf.all.forwarding=1"];
+    let kernel = Kernel::start("oracle-r", &settings, &devices)?;
+    for command in [
+        "addr add 2001:db8:1::1/64 dev inside0",
+        "addr add 2001:db8:2::1/64 dev outside0",
+        "-6 route add unreachable 2001:db8:e0::/48",
+        "-6 route add prohibit 2001:db8:e1::/48",
+        "-6 route add blackhole 2001:db8:e2::/48",
+    ] {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        kernel.namespace.run("ip", &arguments)?;
+    }
+    Ok(kernel)
 }
 
-impl Kernel {
-    fn start() -> Result<Self> {
-        let namespace = Namespace::new("oracle-r")?;
-        for setting in [
-            "net.ipv6.icmp.ratelimit=0",
-            "net.ipv6.conf.all.forwarding=1",
-            "net.ipv6.conf.default.accept_ra=0",
-            "net.ipv6.conf.default.accept_dad=0",
-            "net.ipv6.conf.default.addr_gen_mode=0",
-        ] {
-            namespace.run("sysctl", &["-qw", setting])?;
-        }
-        let device = |name: &str, station: MacAddr, mtu: u16| {
-            namespace.enter(|| {
-                let device = tun_rs::DeviceBuilder::new()
-                    .name(name)
-                    .layer(tun_rs::Layer::L2)
-                    .mac_addr(station.0)
-                    .mtu(mtu)
-                    .build_sync()?;
-                device.set_nonblocking(true)?;
-                Ok(device)
-            })
-        };
-        let devices = [
-            device("inside0", OWN, 9_000)?,
-            device("outside0", OUTSIDE_MAC, 1_500)?,
-        ];
-        for command in [
-            "addr add 2001:db8:1::1/64 dev inside0",
-            "addr add 2001:db8:2::1/64 dev outside0",
-            "-6 route add unreachable 2001:db8:e0::/48",
-            "-6 route add prohibit 2001:db8:e1::/48",
-            "-6 route add blackhole 2001:db8:e2::/48",
-        ] {
-            let arguments: Vec<&str> = command.split(' ').collect();
-            namespace.run("ip", &arguments)?;
-        }
-        Ok(Self {
-            devices,
-            _namespace: namespace,
-        })
+struct Subject(Router);
+
+impl Node for Subject {
+    fn handle_input(&mut self, now: Instant, port: Port, frame: &[u8]) -> Result<(), Discarded> {
+        let taken = self.0.handle_input(now, port, frame);
+        taken.map_err(Discarded::new)
     }
 
-    fn ask(&self, question: &Question, patience: Duration) -> Result<Option<Outcome>> {
-        ask_kernel(&self.devices, &question.frame, patience, |port, frame| {
-            read(port, frame, question)
-        })
+    fn handle_timeout(&mut self, now: Instant) {
+        self.0.handle_timeout(now);
+    }
+
+    fn poll_transmit(&mut self, out: &mut PacketBuf) -> Option<Port> {
+        self.0.poll_transmit(out)
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.0.poll_timeout()
     }
 }
 
-/// Our router, whose time passes as fast as it is asked to.
-struct Ours {
-    router: Router,
-    now: Instant,
-}
-
-impl Ours {
-    fn start() -> Result<Self> {
-        let interface = |station, address, mtu| {
-            let mut interface = RouterInterface::new(station);
-            interface.nd.link_mtu = mtu;
-            interface.nd.address.dad_transmits = 0;
-            interface.addresses.push(ManualAddress::new(address, 64));
-            interface
-        };
-        let mut config = RouterConfig::new(vec![
-            interface(OWN, INSIDE, 9_000),
-            interface(OUTSIDE_MAC, OUTSIDE, 1_500),
-        ]);
-        for (prefix, target) in [
-            ("2001:db8:e0::/48", RouteTarget::Reject),
-            ("2001:db8:e1::/48", RouteTarget::Prohibit),
-            ("2001:db8:e2::/48", RouteTarget::Discard),
-        ] {
-            config.routes.push((prefix.parse()?, target));
-        }
-        let mut router = Router::new(config, Box::new(OsRandom))?;
-        router.start(Instant::ZERO);
-        let mut ours = Self {
-            router,
-            now: Instant::ZERO,
-        };
-        ours.run_for(Duration::from_secs(10), None);
-        Ok(ours)
+fn ours() -> Result<Ours<Subject>> {
+    let interface = |station, address, mtu| {
+        let mut interface = RouterInterface::new(station);
+        interface.nd.link_mtu = mtu;
+        interface.nd.address.dad_transmits = 0;
+        interface.addresses.push(ManualAddress::new(address, 64));
+        interface
+    };
+    let mut config = RouterConfig::new(vec![
+        interface(OWN, INSIDE, 9_000),
+        interface(OUTSIDE_MAC, OUTSIDE, 1_500),
+    ]);
+    for (prefix, target) in [
+        ("2001:db8:e0::/48", RouteTarget::Reject),
+        ("2001:db8:e1::/48", RouteTarget::Prohibit),
+        ("2001:db8:e2::/48", RouteTarget::Discard),
+    ] {
+        config.routes.push((prefix.parse()?, target));
     }
-
-    fn ask(&mut self, question: &Question) -> Option<Outcome> {
-        // What is dropped is what is not answered.
-        let _ = self.router.handle_input(self.now, 0, &question.frame);
-        self.run_for(Duration::from_secs(5), Some(question))
-    }
-
-    fn run_for(&mut self, time: Duration, question: Option<&Question>) -> Option<Outcome> {
-        let end = self.now + time;
-        let mut found = None;
-        loop {
-            let mut frame = PacketBuf::new();
-            while let Some(port) = self.router.poll_transmit(&mut frame) {
-                if let Some(reply) = neighbor(frame.as_slice()) {
-                    let _ = self.router.handle_input(self.now, port, &reply);
-                }
-                let outcome = question.and_then(|it| read(port, frame.as_slice(), it));
-                found = found.or(outcome);
-            }
-            match self.router.poll_timeout().filter(|at| *at <= end) {
-                Some(at) => self.now = at,
-                None => break,
-            }
-            self.router.handle_timeout(self.now);
-        }
-        self.now = end;
-        found
-    }
-}
-
-/// Packets, each from an address of its own.
-#[derive(Default)]
-struct Questions {
-    all: Vec<Question>,
+    let mut router = Router::new(config, Box::new(OsRandom))?;
+    router.start(Instant::ZERO);
+    Ok(Ours::start(Subject(router)))
 }
 
 impl Questions {
@@ -186,29 +120,14 @@ impl Questions {
     }
 
     fn header(&self, to: Ipv6Addr, next_header: IpProtocol) -> Ipv6Repr {
-        let number = u16::try_from(self.all.len()).unwrap_or(u16::MAX);
-        let source = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0x77, number);
+        let source = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0x77, self.number());
         Ipv6Repr::new(source, to, next_header)
     }
 
     fn packet(&mut self, name: &'static str, repr: Ipv6Repr, payload: &[u8]) -> Result<()> {
         let mut packet = PacketBuf::from_slice(64, payload);
         repr.emit(&mut packet)?;
-        EthernetRepr::new(OWN, PEER, EtherType::IPV6).emit(&mut packet)?;
-        self.all.push(Question {
-            name,
-            frame: packet.as_slice().to_vec(),
-            peer: IpAddr::V6(repr.source),
-            difference: None,
-        });
-        Ok(())
-    }
-
-    /// The last one is answered differently.
-    fn differs(&mut self, why: &'static str) {
-        if let Some(last) = self.all.last_mut() {
-            last.difference = Some(why);
-        }
+        self.push(name, OWN, EtherType::IPV6, packet, repr.source.into())
     }
 }
 
@@ -270,12 +189,13 @@ fn questions() -> Result<Vec<Question>> {
 
 /// Asks both all questions.
 pub(crate) fn compare() -> Result<()> {
-    let (kernel, mut ours) = (Kernel::start()?, Ours::start()?);
+    let (kernel, mut ours) = (kernel()?, ours()?);
     let mut failed = Vec::new();
     let (mut errors, mut forwarded, mut silent) = (0, 0, 0);
     for question in questions()? {
-        let our = ours.ask(&question);
-        let their = kernel.ask(&question, patience(our.is_some()))?;
+        let read = |port: usize, frame: &[u8]| read(port, frame, &question);
+        let our = ours.ask(&question.frame, Duration::from_secs(5), read);
+        let their = kernel.ask(&question.frame, patience(our.is_some()), read)?;
         match &their {
             Some(Outcome::Error(_)) => errors += 1,
             Some(Outcome::Forwarded(_)) => forwarded += 1,

@@ -350,3 +350,39 @@ pub(crate) fn cut(packet: &PacketBuf, mtu: usize) -> Vec<PacketBuf> {
     }
     fragments
 }
+
+/// A ClientHello of TLS, which may name a server.
+pub(crate) fn client_hello(name: Option<&str>) -> Vec<u8> {
+    let mut extensions = vec![0, 10, 0, 2, 0, 0];
+    if let Some(name) = name {
+        let length = name.len() as u16;
+        extensions.extend([0, 0]);
+        extensions.extend((length + 5).to_be_bytes());
+        extensions.extend((length + 3).to_be_bytes());
+        extensions.push(0);
+        extensions.extend(length.to_be_bytes());
+        extensions.extend(name.as_bytes());
+    }
+    let mut body = vec![3, 3];
+    body.extend([7; 32]);
+    body.extend([0, 0, 2, 0x13, 1, 1, 0]);
+    body.extend((extensions.len() as u16).to_be_bytes());
+    body.extend(extensions);
+    let mut message = vec![1, 0];
+    message.extend((body.len() as u16).to_be_bytes());
+    message.extend(body);
+    message
+}
+
+/// A handshake message in records of so many octets.
+pub(crate) fn records(message: &[u8], size: usize) -> Vec<u8> {
+    message
+        .chunks(size)
+        .flat_map(|part| {
+            let mut record = vec![22, 3, 1];
+            record.extend((part.len() as u16).to_be_bytes());
+            record.extend(part);
+            record
+        })
+        .collect()
+}

@@ -87,6 +87,16 @@ fn is_related(verdict: Verdict) -> bool {
 
 const PORT: &str = "PORT 10,0,0,2,195,80\r\n";
 
+/// A node that knows of an FTP session whose client has announced a connection.
+fn announced() -> Bench {
+    let mut active = node();
+    let (client, server) = (end(CLIENT), end(SERVER));
+    active.connect(client, server);
+    let port = says(client, server, (1_001, 5_001), PORT);
+    assert!(active.out(&port).is_accept());
+    active
+}
+
 #[test]
 fn ftp_goes_on_at_the_standby() {
     let (mut active, mut standby) = (node(), node());
@@ -141,14 +151,8 @@ fn ftp_goes_on_at_the_standby() {
 
 #[test]
 fn what_is_expected_lives_as_long_as_at_the_active_node() {
-    let (mut active, mut standby) = (node(), node());
+    let (mut active, mut standby) = (announced(), node());
     let (client, server) = (end(CLIENT), end(SERVER));
-    active.connect(client, server);
-    assert!(
-        active
-            .out(&says(client, server, (1_001, 5_001), PORT))
-            .is_accept()
-    );
     sync(&mut active, &mut standby);
     // A later change of the session takes nothing away, and a snapshot adds nothing.
     assert!(
@@ -196,14 +200,7 @@ fn gone(messages: &[SyncMessage]) -> SyncMessage {
 
 #[test]
 fn an_expectation_of_nobody_is_none() {
-    let (mut active, mut standby) = (node(), node());
-    let (client, server) = (end(CLIENT), end(SERVER));
-    active.connect(client, server);
-    assert!(
-        active
-            .out(&says(client, server, (1_001, 5_001), PORT))
-            .is_accept()
-    );
+    let (mut active, mut standby) = (announced(), node());
     let expects = told(&mut active)
         .into_iter()
         .find(|message| matches!(message, SyncMessage::Expects(_)))
@@ -224,31 +221,13 @@ fn tftp_is_read_at_the_standby() {
     assert!(is_related(standby.back(&data)));
 }
 
-fn client_hello(name: &str) -> Vec<u8> {
-    let sized = |octets: &[u8]| {
-        let length = u16::try_from(octets.len()).unwrap();
-        [&length.to_be_bytes(), octets].concat()
-    };
-    let list = sized(&[&[0][..], &sized(name.as_bytes())].concat());
-    let extensions = sized(&[&[0, 0][..], &sized(&list)].concat());
-    let body = [
-        &[3, 3][..],
-        &[7; 32],
-        &[0, 0, 2, 0x13, 1, 1, 0],
-        &extensions,
-    ]
-    .concat();
-    let handshake = [&[1, 0][..], &sized(&body)].concat();
-    [&[22, 3, 1][..], &sized(&handshake)].concat()
-}
-
 #[test]
 fn a_session_that_a_filter_reads_is_not_let_past_it_by_the_standby() {
     let (client, server) = (end(CLIENT), end("198.51.100.2:443"));
     // Wherever the active node is lost: after the SYN, the handshake, half a request.
     for packets in 1..=4 {
         let (mut active, mut standby) = (node(), node());
-        let hello = client_hello("bad.example");
+        let hello = records(&client_hello(Some("bad.example")), 1 << 14);
         let all = [
             (true, tcp(client, server, SYN, 1_000, 0).build()),
             (false, tcp(server, client, SYN | ACK, 5_000, 1_001).build()),
@@ -288,7 +267,7 @@ fn a_session_that_its_filter_has_read_goes_on_at_the_standby() {
     let (mut active, mut standby) = (node(), node());
     let (client, server) = (end(CLIENT), end("198.51.100.2:443"));
     active.connect(client, server);
-    let hello = client_hello("good.example");
+    let hello = records(&client_hello(Some("good.example")), 1 << 14);
     let after = 1_001 + hello.len() as u32;
     let segment = tcp(client, server, ACK, 1_001, 5_001).data(&hello).build();
     assert!(active.out(&segment).is_accept());

@@ -26,6 +26,12 @@ const BOTH: [IpFamily; 2] = [IpFamily::V4, IpFamily::V6];
 const BY_FRR: [&str; 2] = ["10.0.1.2", "2001:db8:f:1::2"];
 const BY_BIRD: [&str; 2] = ["10.0.4.2", "2001:db8:f:4::2"];
 
+/// Addresses of the server's network that nobody has, and what `ping` then prints.
+const NOBODY: [(&str, &str); 2] = [
+    ("203.0.113.99", "Destination Host Unreachable"),
+    ("2001:db8:80::99", "Address unreachable"),
+];
+
 /// Everything but the home and its dial-up line.
 struct Core<'a> {
     runner: Runner,
@@ -288,10 +294,6 @@ impl Core<'_> {
                 }
                 Ok(format!("{} hops, by {by}", hops.len()))
             });
-            // The short form tries it with IPv4 alone.
-            if self.short && server.contains(':') {
-                continue;
-            }
             let what = format!("laptop to {server}: the path's MTU is told");
             recorder.case("ping", &what, PATIENCE, || {
                 // What an earlier attempt has learned would keep this one from being told.
@@ -308,6 +310,19 @@ impl Core<'_> {
                     ["mtu=", "mtu = ", "mtu: "].map(|before| format!("{before}{SERVER_MTU}"));
                 ensure!(is_told.iter().any(|it| text.contains(it)), "{text}");
                 Ok(format!("{SERVER_MTU} octets"))
+            });
+        }
+        for (nobody, words) in NOBODY {
+            let what = format!("laptop to {nobody}, where nobody is: the last router says so");
+            recorder.case("ping", &what, PATIENCE, || {
+                let probe = ["-n", "-c", "2", "-i", "0.3", "-W", "8", nobody];
+                let output = laptop.output("ping", &probe)?;
+                let text = String::from_utf8_lossy(&output.stdout);
+                let line = text.lines().find(|line| line.contains(words));
+                let line = line.with_context(|| format!("ping: {text}"))?;
+                // "From 203.0.113.1 icmp_seq=1 Destination Host Unreachable"
+                let from = line.split(' ').nth(1).unwrap_or_default();
+                Ok(format!("{words}, from {from}"))
             });
         }
         let seconds = if self.short { 2 } else { 8 };

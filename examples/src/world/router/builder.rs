@@ -296,7 +296,6 @@ impl RouterBuilder {
             dials_out: self.dials_out,
             link_locals: BTreeMap::new(),
             outcomes: Outcomes::default(),
-            unreachable: 0,
             latest: Instant::ZERO,
             nat_notes: VecDeque::new(),
             firewall_notes: VecDeque::new(),

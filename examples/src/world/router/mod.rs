@@ -1,6 +1,7 @@
 //! A router: ports, a gateway between them with or without translator and firewall, and RIP for both versions.
 
 mod builder;
+mod speak;
 
 pub use builder::{RouterBuilder, Speaks};
 
@@ -13,19 +14,12 @@ use anyhow::{Context as _, Result};
 use builder::static_route;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nat::Nat;
-use packet_buffer::wire::{
-    IpPacket, IpProtocol, Ipv4Prefix, Ipv4Repr, Ipv6Prefix, Ipv6Repr, PseudoHeader, UdpDatagram,
-    UdpRepr,
-};
+use packet_buffer::wire::{IpPacket, Ipv4Prefix, Ipv6Prefix};
 use packet_buffer::{Instant, PacketBuf};
 use rip::config::InterfaceAddress;
-use rip::engine::{Engine, InterfaceId, Received};
+use rip::engine::{Engine, InterfaceId};
 use rip::{Family, Ipv4, Ipv6};
 use testkit::{Discarded, Node, Port};
-
-/// RIP's port, and RIPng's.
-const RIP_PORT: u16 = 520;
-const RIPNG_PORT: u16 = 521;
 
 /// Rows of a table that are shown.
 pub const MAX_ROWS: usize = 60;
@@ -74,7 +68,6 @@ pub struct RouterNode {
     /// Link-local addresses that RIPng was told, by port.
     link_locals: BTreeMap<usize, Ipv6Addr>,
     outcomes: Outcomes,
-    unreachable: u64,
     latest: Instant,
     nat_notes: VecDeque<nat::NatEvent>,
     firewall_notes: VecDeque<stateful_firewall::Event>,
@@ -199,80 +192,15 @@ impl RouterNode {
         *self.outcomes.counts.entry(words).or_default() += 1;
     }
 
-    /// Whether the packet was RIP's or RIPng's.
-    fn receive_rip(&mut self, now: Instant, port: usize, octets: &[u8]) -> bool {
-        let Ok(packet) = IpPacket::parse(octets) else {
-            return false;
-        };
-        let (payload, protocol) = match &packet {
-            IpPacket::V4(v4) if !v4.is_fragment() => (v4.payload(), v4.protocol()),
-            IpPacket::V4(_) => return false,
-            IpPacket::V6(v6) => match v6.upper_layer() {
-                Ok(upper) => (upper.payload, upper.protocol),
-                Err(_) => return false,
-            },
-        };
-        if protocol != IpProtocol::UDP {
-            return false;
-        }
-        let Ok(datagram) = UdpDatagram::parse(payload) else {
-            return false;
-        };
-        if datagram.verify_checksum(&packet.pseudo_header()).is_err() {
-            return false;
-        }
-        match &packet {
-            IpPacket::V4(v4) if datagram.destination_port() == RIP_PORT => {
-                let received = Received {
-                    interface: id(port),
-                    source: v4.source(),
-                    source_port: datagram.source_port(),
-                    destination: v4.destination(),
-                    hop_limit: Some(v4.time_to_live()),
-                    payload: datagram.payload(),
-                };
-                // What is ignored is counted by the engine.
-                let _ = self.rip.handle_input(now, &received);
-                true
-            }
-            IpPacket::V6(v6) if datagram.destination_port() == RIPNG_PORT => {
-                let received = Received {
-                    interface: id(port),
-                    source: v6.source(),
-                    source_port: datagram.source_port(),
-                    destination: v6.destination(),
-                    hop_limit: Some(v6.hop_limit()),
-                    payload: datagram.payload(),
-                };
-                let _ = self.ripng.handle_input(now, &received);
-                true
-            }
-            _ => false,
-        }
-    }
-
     /// Where a packet goes from a port: the next router, or the destination itself.
     fn next_hop(&self, port: usize, destination: IpAddr) -> IpAddr {
-        match destination {
-            IpAddr::V4(address) => {
-                let route = self.rip.rib().lookup(address);
-                let hops = route.map(|route| route.next_hops);
-                let hop = hops.and_then(|it| it.iter().find(|hop| hop.interface == Some(id(port))));
-                match hop {
-                    Some(hop) if !hop.address.is_unspecified() => IpAddr::V4(hop.address),
-                    _ => destination,
-                }
-            }
-            IpAddr::V6(address) => {
-                let route = self.ripng.rib().lookup(address);
-                let hops = route.map(|route| route.next_hops);
-                let hop = hops.and_then(|it| it.iter().find(|hop| hop.interface == Some(id(port))));
-                match hop {
-                    Some(hop) if !hop.address.is_unspecified() => IpAddr::V6(hop.address),
-                    _ => destination,
-                }
-            }
-        }
+        let by_rib = match destination {
+            IpAddr::V4(address) if address.is_link_local() => None,
+            IpAddr::V6(address) if address.is_unicast_link_local() => None,
+            IpAddr::V4(address) => gateway_to(&self.rip, port, address).map(IpAddr::V4),
+            IpAddr::V6(address) => gateway_to(&self.ripng, port, address).map(IpAddr::V6),
+        };
+        by_rib.unwrap_or(destination)
     }
 
     fn send(&mut self, now: Instant, port: usize, next_hop: IpAddr, packet: PacketBuf) {
@@ -292,6 +220,7 @@ impl RouterNode {
     fn settle(&mut self, now: Instant) {
         self.follow_ports(now);
         self.follow_routes(false);
+        self.tell_unreachable(now);
         while let Some((port, packet)) = self.gateway.poll_transmit() {
             let destination = IpPacket::parse(packet.as_slice()).map(|it| it.destination());
             if let Ok(destination) = destination {
@@ -300,13 +229,6 @@ impl RouterNode {
             }
         }
         self.send_rip(now);
-        for port in &mut self.ports {
-            if let AnyPort::Ethernet(port) = port {
-                while port.poll_unreachable().is_some() {
-                    self.unreachable += 1;
-                }
-            }
-        }
         if let Some(nat) = self.gateway.nat_mut() {
             while let Some(event) = nat.poll_event() {
                 keep(&mut self.nat_notes, event);
@@ -321,55 +243,23 @@ impl RouterNode {
         while self.ripng.poll_event().is_some() {}
     }
 
-    fn send_rip(&mut self, now: Instant) {
-        let mut out = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
-        while let Some(transmit) = self.rip.poll_transmit(&mut out) {
-            let addresses = PseudoHeader::V4 {
-                source: transmit.source,
-                destination: transmit.destination,
+    /// Packets that waited in vain for a neighbor: their senders are told.
+    fn tell_unreachable(&mut self, now: Instant) {
+        for (number, port) in self.ports.iter_mut().enumerate() {
+            let AnyPort::Ethernet(port) = port else {
+                continue;
             };
-            let udp = UdpRepr {
-                source_port: transmit.source_port,
-                destination_port: transmit.destination_port,
-            };
-            let ip = Ipv4Repr {
-                time_to_live: transmit.hop_limit,
-                ..Ipv4Repr::new(transmit.source, transmit.destination, IpProtocol::UDP)
-            };
-            let mut packet = core::mem::take(&mut out);
-            if udp
-                .emit(&mut packet, &addresses)
-                .and_then(|()| ip.emit(&mut packet))
-                .is_ok()
-            {
-                let port = number(transmit.interface);
-                self.send(now, port, IpAddr::V4(transmit.destination), packet);
+            while let Some(packet) = port.poll_unreachable() {
+                let told = self
+                    .gateway
+                    .neighbor_unreachable(now, number, packet.as_slice());
+                let words = if told {
+                    "refused: no neighbor"
+                } else {
+                    "dropped: no neighbor"
+                };
+                *self.outcomes.counts.entry(words.to_owned()).or_default() += 1;
             }
-            out = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
-        }
-        while let Some(transmit) = self.ripng.poll_transmit(&mut out) {
-            let addresses = PseudoHeader::V6 {
-                source: transmit.source,
-                destination: transmit.destination,
-            };
-            let udp = UdpRepr {
-                source_port: transmit.source_port,
-                destination_port: transmit.destination_port,
-            };
-            let ip = Ipv6Repr {
-                hop_limit: transmit.hop_limit,
-                ..Ipv6Repr::new(transmit.source, transmit.destination, IpProtocol::UDP)
-            };
-            let mut packet = core::mem::take(&mut out);
-            if udp
-                .emit(&mut packet, &addresses)
-                .and_then(|()| ip.emit(&mut packet))
-                .is_ok()
-            {
-                let port = number(transmit.interface);
-                self.send(now, port, IpAddr::V6(transmit.destination), packet);
-            }
-            out = PacketBuf::with_headroom(PacketBuf::DEFAULT_HEADROOM);
         }
     }
 
@@ -504,6 +394,14 @@ impl RouterNode {
         all.extend(rows(&self.ripng, &self.ports));
         all
     }
+}
+
+/// The next router by a port on the way to a destination, if there is one.
+fn gateway_to<F: Family>(engine: &Engine<F>, port: usize, to: F::Address) -> Option<F::Address> {
+    let route = engine.rib().lookup(to)?;
+    let mut hops = route.next_hops.iter();
+    let hop = hops.find(|hop| hop.interface == Some(id(port)))?;
+    (hop.address != F::UNSPECIFIED).then_some(hop.address)
 }
 
 fn keep<T>(notes: &mut VecDeque<T>, note: T) {

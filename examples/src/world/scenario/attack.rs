@@ -1,8 +1,8 @@
 //! Somebody outside has bad intentions.
 
 use super::{Options, Scenario, Stage};
+use crate::gateway::packets::pseudo_header;
 use crate::world::acts::{fetch, ping};
-use crate::world::host::pseudo_header;
 use crate::world::model::NodeKind;
 use crate::world::router::Speaks;
 use anyhow::{Context as _, Result};

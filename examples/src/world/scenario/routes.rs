@@ -1,12 +1,13 @@
 //! Provider routers find each other, and find another way when a link is cut.
 
 use super::{Options, Scenario, Stage};
-use crate::world::acts::{hops_text, ping, trace};
+use crate::world::acts::{hops_text, ping, ping_in_vain, trace};
 use crate::world::model::NodeKind;
 use crate::world::router::Speaks;
 use anyhow::Result;
 use core::net::IpAddr;
 use core::time::Duration;
+use icmp_nd::probe::Annotation;
 use icmp_nd::router::AdvertiserConfig;
 use nat::Side;
 use rip::{Family, Ipv4, Ipv6};
@@ -17,7 +18,8 @@ inventory::submit! {
         name: "routes",
         title: "Routers find their ways with RIP",
         about: "Four routers of a provider stand in a ring and speak RIP version 2 and RIPng. A laptop is behind \
-                west, a server behind east; the way by north costs less than the way by south. Then the link \
+                west, a server behind east; the way by north costs less than the way by south. Of pings to where nobody is, \
+                the last router says so. Then the link \
                 from north to east is cut: its ends poison their routes at once, and traffic goes by south.",
         play,
     }
@@ -144,6 +146,28 @@ fn traces(stage: &mut Stage, by: u8, third: &str) -> Result<()> {
     Ok(())
 }
 
+/// Pings to where nobody is: the last router asks for the neighbor in vain, and says so.
+fn nobody(stage: &mut Stage) -> Result<()> {
+    let east = stage.router_node("east")?.ethernet("lan")?.usable();
+    for nobody in ["192.168.20.99", "2001:db8:20::99"] {
+        let to: IpAddr = nobody.parse()?;
+        let errors = ping_in_vain(stage, "laptop", to, 2)?;
+        let words: Vec<String> = errors
+            .iter()
+            .map(|(from, error)| format!("{from}: {error}"))
+            .collect();
+        let words = words.join(", ");
+        stage.say(format!("Pings to {nobody}, where nobody is: {words}."));
+        let told = errors.iter().all(|(from, error)| {
+            // It comes from the port that leads back to the laptop.
+            error.annotation() == Some(Annotation::Host) && !east.contains(from)
+        });
+        let so = (told && errors.len() == 2) || stage.is_faulty();
+        stage.check(format!("east says that nobody is at {nobody}"), words, so)?;
+    }
+    Ok(())
+}
+
 fn play(stage: &mut Stage, _: &Options) -> Result<()> {
     build(stage)?;
     stage.say("The routers ask each other for their tables.");
@@ -162,6 +186,8 @@ fn play(stage: &mut Stage, _: &Options) -> Result<()> {
         format!("{answered} of 5"),
         answered >= 4 || stage.is_faulty(),
     )?;
+
+    nobody(stage)?;
 
     let now = stage.now();
     stage.say("The link from north to east is cut. Both ends see their carrier go and poison what was reached by it.");

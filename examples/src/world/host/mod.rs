@@ -1,21 +1,22 @@
 //! A host: the IP layer of `icmp_nd`, TCP of `smoltcp`, datagrams, pings and traces.
 
+mod events;
+mod segments;
+
 use super::journal::Journal;
 use super::tcp::{Fetch, TcpStack};
+use crate::gateway::packets::pseudo_header;
 use alloc::collections::VecDeque;
 use anyhow::{Context as _, Result, ensure};
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use icmp_nd::address::ManualAddress;
-use icmp_nd::host::{Event, Host, HostConfig, Outgoing, Rejection};
-use icmp_nd::nd;
-use icmp_nd::neighbor::NeighborEvent;
+use icmp_nd::host::{Host, HostConfig, Outgoing, Rejection};
 use icmp_nd::ping::{self, PingConfig, Pinger, Target, TargetStats};
+use icmp_nd::probe::IcmpError;
 use icmp_nd::traceroute::{Traceroute, TracerouteConfig};
-use icmp_nd::{arp, pmtu};
 use packet_buffer::wire::{
-    IpPacket, IpProtocol, Ipv4Prefix, Ipv6Prefix, MacAddr, PseudoHeader, TcpFlags, TcpSegment,
-    UdpDatagram, UdpRepr,
+    IpPacket, IpProtocol, Ipv4Prefix, Ipv6Prefix, MacAddr, UdpDatagram, UdpRepr,
 };
 use packet_buffer::{Instant, PacketBuf, RandomSource as _};
 use testkit::{Discarded, Node, Port, SeededRandom};
@@ -25,6 +26,9 @@ pub const ECHO_PORT: u16 = 7;
 
 /// Datagrams that are kept.
 const MAX_DATAGRAMS: usize = 10_000;
+
+/// Errors about one ping that are kept.
+const MAX_ERRORS: usize = 100;
 
 /// How a host is set up.
 #[derive(Debug, Clone)]
@@ -68,6 +72,7 @@ struct Pinging {
     pinger: Pinger,
     target: ping::TargetId,
     name: String,
+    errors: Vec<(IpAddr, IcmpError)>,
 }
 
 /// A host; see the [module's documentation](self).
@@ -285,6 +290,7 @@ impl HostNode {
             pinger,
             target,
             name: to.to_string(),
+            errors: Vec::new(),
         });
         self.settle(now);
         Ok(self.pings.len() - 1)
@@ -299,6 +305,16 @@ impl HostNode {
         let ping = self.pings.get(number);
         let stats = ping.and_then(|it| it.pinger.target_stats(it.target));
         stats.context("there was no such ping")
+    }
+
+    /// The errors that came about a ping, and from whom.
+    ///
+    /// # Errors
+    ///
+    /// When there was none of that number.
+    pub fn ping_errors(&self, number: usize) -> Result<&[(IpAddr, IcmpError)]> {
+        let ping = self.pings.get(number).context("there was no such ping")?;
+        Ok(&ping.errors)
     }
 
     /// Whether a ping is over.
@@ -375,8 +391,16 @@ impl HostNode {
                 let state = match event {
                     ping::Event::Reply(reply) => format!("{} answered", reply.sequence),
                     ping::Event::Error {
-                        sequence, error, ..
-                    } => format!("{sequence}: {error}"),
+                        sequence,
+                        error,
+                        from,
+                        ..
+                    } => {
+                        if ping.errors.len() < MAX_ERRORS {
+                            ping.errors.push((from, error));
+                        }
+                        format!("{sequence}: {error}")
+                    }
                     ping::Event::Timeout { sequence, .. } => format!("{sequence} lost"),
                     _ => continue,
                 };
@@ -392,26 +416,6 @@ impl HostNode {
             while trace.poll_event().is_some() {}
         }
         self.tcp_timeout = self.tcp.poll_timeout(now);
-    }
-
-    /// A segment cut to what its path carries. The stack keeps its maximum segment size for the life of a
-    /// connection, where a path may turn out narrower (RFC 1191 §6.5, RFC 8201 §5.4).
-    fn fit_path(&self, octets: &[u8]) -> Vec<PacketBuf> {
-        let whole = || vec![PacketBuf::from_slice(PacketBuf::DEFAULT_HEADROOM, octets)];
-        let Ok(ip) = IpPacket::parse(octets) else {
-            return whole();
-        };
-        let link_mtu = match &ip {
-            IpPacket::V4(_) => self.host.config().ipv4_mtu,
-            IpPacket::V6(_) => self.host.nd().link_mtu(),
-        };
-        let path = pmtu::Path::to(ip.destination());
-        let limit = self.host.path_mtu().lookup(&path, link_mtu).mtu;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        if octets.len() <= limit {
-            return whole();
-        }
-        cut_segment(&ip, limit).unwrap_or_else(whole)
     }
 
     fn receive_udp(&mut self, now: Instant, received: &icmp_nd::host::Received, octets: &[u8]) {
@@ -444,61 +448,6 @@ impl HostNode {
             port,
             data: datagram.payload().to_vec(),
         });
-    }
-
-    fn follow_events(&mut self, now: Instant) {
-        while let Some(event) = self.host.poll_event() {
-            let (machine, state) = match event {
-                Event::Nd(nd::Event::Address(event)) => {
-                    use icmp_nd::address::AddressEvent as E;
-                    match event {
-                        E::Assigned { address } => {
-                            (format!("address {address}"), "assigned".to_owned())
-                        }
-                        E::Duplicate { address, .. } => {
-                            (format!("address {address}"), "duplicate".to_owned())
-                        }
-                        E::Conflict { address } => {
-                            (format!("address {address}"), "conflict".to_owned())
-                        }
-                        E::Deprecated { address } => {
-                            (format!("address {address}"), "deprecated".to_owned())
-                        }
-                        E::Removed { address, .. } => {
-                            (format!("address {address}"), "removed".to_owned())
-                        }
-                        _ => continue,
-                    }
-                }
-                Event::Nd(nd::Event::DefaultRouterAdded { router, .. }) => {
-                    (format!("router {router}"), "default router".to_owned())
-                }
-                Event::Nd(nd::Event::DefaultRouterRemoved { router }) => {
-                    (format!("router {router}"), "gone".to_owned())
-                }
-                Event::Nd(nd::Event::Neighbor(event)) => match neighbor_state(&event) {
-                    Some(it) => it,
-                    None => continue,
-                },
-                Event::Arp(arp::Event::Neighbor(event)) => match neighbor_state(&event) {
-                    Some(it) => it,
-                    None => continue,
-                },
-                Event::Arp(arp::Event::Assigned { address }) => {
-                    (format!("address {address}"), "assigned".to_owned())
-                }
-                Event::Arp(arp::Event::GivenUp { address, .. }) => {
-                    (format!("address {address}"), "given up".to_owned())
-                }
-                Event::PathMtu(event) => {
-                    let text = path_mtu_text(&event);
-                    self.path_mtus.push((now, text.clone()));
-                    ("path MTU".to_owned(), text)
-                }
-                _ => continue,
-            };
-            self.journal.state(now, &self.name, &machine, state);
-        }
     }
 
     fn follow_addresses(&mut self) {
@@ -534,73 +483,6 @@ impl HostNode {
             })
             .collect()
     }
-}
-
-fn neighbor_state<A: core::fmt::Display>(event: &NeighborEvent<A>) -> Option<(String, String)> {
-    let (address, state) = match event {
-        NeighborEvent::Resolved {
-            address,
-            link_address,
-        } => (address, link_address.to_string()),
-        NeighborEvent::LinkAddressChanged { address, new, .. } => (address, new.to_string()),
-        NeighborEvent::Unreachable { address } => (address, "unreachable".to_owned()),
-        _ => return None,
-    };
-    Some((format!("neighbor {address}"), state))
-}
-
-fn path_mtu_text(event: &pmtu::Event) -> String {
-    format!("{event:?}")
-}
-
-/// A TCP segment as several; `None` when it is none that can be cut.
-fn cut_segment(ip: &IpPacket<'_>, limit: usize) -> Option<Vec<PacketBuf>> {
-    let payload = match ip {
-        IpPacket::V4(v4) => v4.payload(),
-        IpPacket::V6(v6) => v6.upper_layer().ok()?.payload,
-    };
-    let segment = TcpSegment::parse(payload).ok()?;
-    let headers = ip.as_slice().len().checked_sub(segment.payload().len())?;
-    let room = limit.checked_sub(headers).filter(|room| *room > 0)?;
-    let mut pieces = Vec::new();
-    let mut sequence_number = segment.sequence_number();
-    let mut chunks = segment.payload().chunks(room).peekable();
-    while let Some(chunk) = chunks.next() {
-        let mut repr = segment.to_repr();
-        repr.sequence_number = sequence_number;
-        if chunks.peek().is_some() {
-            // What ends the data belongs to the last.
-            repr.flags = TcpFlags(repr.flags.0 & !(TcpFlags::FIN | TcpFlags::PSH).0);
-        }
-        let mut packet = PacketBuf::from_slice(PacketBuf::DEFAULT_HEADROOM, chunk);
-        repr.emit(&mut packet, &ip.pseudo_header()).ok()?;
-        match ip {
-            IpPacket::V4(v4) => v4.to_repr().emit(&mut packet).ok()?,
-            IpPacket::V6(v6) => v6.to_repr().emit(&mut packet).ok()?,
-        }
-        pieces.push(packet);
-        sequence_number = sequence_number.wrapping_add(u32::try_from(chunk.len()).ok()?);
-    }
-    Some(pieces)
-}
-
-/// What checksums cover.
-///
-/// # Errors
-///
-/// When the addresses are not of one version.
-pub fn pseudo_header(source: IpAddr, destination: IpAddr) -> Result<PseudoHeader> {
-    Ok(match (source, destination) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => PseudoHeader::V4 {
-            source,
-            destination,
-        },
-        (IpAddr::V6(source), IpAddr::V6(destination)) => PseudoHeader::V6 {
-            source,
-            destination,
-        },
-        _ => anyhow::bail!("{source} and {destination} are not of one version"),
-    })
 }
 
 impl Node for HostNode {
