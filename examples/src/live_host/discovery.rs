@@ -104,8 +104,7 @@ impl Discovery {
     }
 
     pub(super) fn stats(&self) -> HostStats {
-        self.machine
-            .as_ref()
-            .map_or_else(HostStats::default, IrdpHost::stats)
+        let stats = self.machine.as_ref().map(IrdpHost::stats);
+        stats.copied().unwrap_or_default()
     }
 }

@@ -182,8 +182,8 @@ impl IrdpHost {
     }
 
     /// What was done.
-    pub fn stats(&self) -> HostStats {
-        self.stats
+    pub const fn stats(&self) -> &HostStats {
+        &self.stats
     }
 
     /// Takes a whole IPv4 packet.

@@ -177,8 +177,8 @@ impl IrdpRouter {
     }
 
     /// What was done.
-    pub fn stats(&self) -> RouterStats {
-        self.stats
+    pub const fn stats(&self) -> &RouterStats {
+        &self.stats
     }
 
     /// The interface ceases to advertise: a last advertisement with a lifetime of 0 is to be polled.

@@ -119,8 +119,8 @@ impl Pinger {
     }
 
     /// What was ignored and dropped.
-    pub fn stats(&self) -> PingStats {
-        self.stats
+    pub const fn stats(&self) -> &PingStats {
+        &self.stats
     }
 
     /// Whether every target is finished. Not so before the first is added.

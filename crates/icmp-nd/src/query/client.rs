@@ -263,8 +263,8 @@ impl Querier {
     }
 
     /// What was sent and ignored.
-    pub fn stats(&self) -> QuerierStats {
-        self.stats
+    pub const fn stats(&self) -> &QuerierStats {
+        &self.stats
     }
 
     /// Takes a whole IP packet.

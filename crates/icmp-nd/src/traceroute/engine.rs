@@ -137,8 +137,8 @@ impl Traceroute {
     }
 
     /// What was sent, ignored and dropped.
-    pub fn stats(&self) -> TracerouteStats {
-        self.stats
+    pub const fn stats(&self) -> &TracerouteStats {
+        &self.stats
     }
 
     /// Sends no more probes; those in flight are waited for.

@@ -1,6 +1,7 @@
 //! The formats of Neighbor Discovery messages (RFC 4861 §4.1 to §4.5).
 
 use crate::support::{address, assert_nd_both_ways, icmpv6, octets, packet};
+use core::slice::from_ref;
 use icmp_nd::wire::{
     NdMessage, NdOptionKind, NdOptionRepr, NdRepr, NeighborAdvertisementRepr, PrefixInformation,
     RouterAdvertisement, RouterAdvertisementRepr, RouterPreference,
@@ -225,7 +226,7 @@ fn what_does_not_fit_is_not_written() {
     assert_eq!(packet.as_slice(), [1; 65_528]);
     // Nor what was all right before it.
     let mac = NdOptionRepr::SourceLinkLayerAddress(MAC_1);
-    let result = NdRepr::RouterSolicitation.emit(&[mac.clone()], &mut packet, &pseudo_header);
+    let result = NdRepr::RouterSolicitation.emit(from_ref(&mac), &mut packet, &pseudo_header);
     assert!(matches!(
         result,
         Err(EmitError::TooLong { length: 65_544, .. })
