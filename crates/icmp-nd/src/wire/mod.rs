@@ -2,7 +2,7 @@
 //!
 //! As there, each format has two types: a **view** that borrows received octets, whose only
 //! constructor `parse` checks everything that an accessor touches; and a **`Repr`** that holds
-//! values and whose `emit` writes them in front of what a [`PacketBuf`](crate::PacketBuf) holds.
+//! values and whose `emit` writes them in front of what a [`PacketBuf`] holds.
 //! Echo and the errors of both versions are `packet-buffer`'s
 //! ([`Icmpv4Message`](packet_buffer::wire::Icmpv4Message),
 //! [`Icmpv6Message`](packet_buffer::wire::Icmpv6Message)).

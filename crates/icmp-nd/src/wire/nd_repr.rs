@@ -130,7 +130,9 @@ impl NdRepr {
     /// With the packet unchanged: what an option says ([`NdOptionRepr::wire_len`]); unaligned, when what
     /// the packet holds is not a multiple of eight octets; too long, when the message would exceed
     /// 65535 octets.
-    #[inline]
+    // In line: a caller mostly knows which message it is, and then no other's code remains. `emit_packet`, for
+    // those who do not, is one function.
+    #[inline(always)]
     pub fn emit(
         &self,
         options: &[NdOptionRepr<'_>],
@@ -187,7 +189,7 @@ impl NdRepr {
     }
 
     /// Writes the fixed part; `sum` is that of all the rest.
-    #[inline]
+    #[inline(always)]
     fn emit_header(&self, packet: &mut PacketBuf, sum: Sum) {
         // RFC 4861 §4.1 MUST (reserved): code and reserved fields are sent as zero.
         let kind = self.message_type().0;
