@@ -1,5 +1,5 @@
-//! Sources of Debian packages that tests build peers of. They come by apt, and are kept beside the build for the next
-//! run.
+//! Debian packages that tests take files from without installing them. They come by apt, and are kept beside the
+//! build for the next run.
 
 use anyhow::{Context, Result, bail, ensure};
 use std::io::Write as _;
@@ -53,6 +53,39 @@ pub fn debian_source(package: &str) -> Result<PathBuf> {
         run(unpack.arg(folder.join("files")).arg("--strip-components=1"))?;
         Ok(folder.join("files"))
     })
+}
+
+/// The folder with the files of a package, as they would be installed.
+///
+/// # Errors
+///
+/// When apt cannot get it.
+pub fn debian_package(package: &str) -> Result<PathBuf> {
+    kept(package, |folder| {
+        let mut fetch = Command::new("apt-get");
+        let options = ["-qq", "-oAPT::Sandbox::User=root", "download", package];
+        run(fetch.args(options).current_dir(folder))?;
+        let archive = find(folder, |name| name.ends_with(".deb"))?;
+        let mut unpack = Command::new("dpkg-deb");
+        run(unpack.arg("-x").arg(&archive).arg(folder.join("files")))?;
+        std::fs::remove_file(archive)?;
+        Ok(folder.join("files"))
+    })
+}
+
+/// What a package of Debian's depends on whose name begins so: the kernel's newest image, for one.
+///
+/// # Errors
+///
+/// When apt does not know.
+pub fn dependency(package: &str, prefix: &str) -> Result<String> {
+    let text = run(Command::new("apt-cache").args(["depends", package]))?;
+    let names = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Depends: "));
+    let name = names.into_iter().find(|name| name.starts_with(prefix));
+    let name = name.with_context(|| format!("{package} depends on no {prefix}"))?;
+    Ok(name.to_owned())
 }
 
 /// What `make` has made of an empty folder once: it ends where later runs look for it only when it is whole.

@@ -51,7 +51,7 @@ ip link set lo up
 for ((lane = 0; lane < LANES; lane++)); do
     ip netns add lane$lane
     if [ "$lane" = 0 ] && [ -e /sys/class/net/vec0 ]; then ip link set vec0 netns lane0; fi
-    ip netns exec lane$lane bash /mnt/lab/lane.sh $lane &
+    ip netns exec lane$lane bash /mnt/lab/lane.sh $lane /dev/ttyS$((lane * 2)) &
 done
 echo "GUEST-READY"
 # A lane ends when the program that holds its other end is gone.
@@ -59,10 +59,11 @@ wait -n
 echo o > /proc/sysrq-trigger; sleep 5
 "#;
 
-/// The shell of a lane. A line that begins with the control character 1 ends the output of a command.
-const LANE: &str = r#"
+/// The shell of a lane, which is told its number and where it gets its commands. A line that begins with the control
+/// character 1 ends the output of a command.
+pub(super) const LANE: &str = r#"
 ip link set lo up
-control=/dev/ttyS$(($1 * 2)); line=/dev/ttyS$(($1 * 2 + 1)); lane=$1
+lane=$1 control=$2
 stty -F $control raw -echo
 exec <>$control >&0 2>&0
 printf '\1%d\n' 0
@@ -94,6 +95,7 @@ pub struct Uml {
 #[derive(Debug)]
 pub struct Lane {
     index: usize,
+    device: String,
     control: Mutex<BufReader<UnixStream>>,
     line: OwnedFd,
 }
@@ -175,13 +177,8 @@ impl Uml {
                 rustix::io::fcntl_setfd(end, FdFlags::empty())?;
                 command.arg(format!("ssl{port}=fd:{}", end.as_raw_fd()));
             }
-            line.set_nonblocking(true)?;
-            control.set_read_timeout(Some(COMMAND))?;
-            ours.push(Lane {
-                index,
-                control: Mutex::new(BufReader::new(control)),
-                line: line.into(),
-            });
+            let device = format!("/dev/ttyS{}", index * 2 + 1);
+            ours.push(Lane::new(index, device, control, line)?);
             theirs.extend([control_end, line_end]);
         }
         command
@@ -282,14 +279,32 @@ impl Drop for Uml {
 }
 
 impl Lane {
+    /// A lane whose shell is at the other end of `control`, and whose serial line, `device` in the guest, at that of
+    /// `line`.
+    pub(super) fn new(
+        index: usize,
+        device: String,
+        control: UnixStream,
+        line: UnixStream,
+    ) -> Result<Self> {
+        line.set_nonblocking(true)?;
+        control.set_read_timeout(Some(COMMAND))?;
+        Ok(Self {
+            index,
+            device,
+            control: Mutex::new(BufReader::new(control)),
+            line: line.into(),
+        })
+    }
+
     /// Its number.
     pub const fn index(&self) -> usize {
         self.index
     }
 
     /// Its serial line's device in the guest.
-    pub fn device(&self) -> String {
-        format!("/dev/ttyS{}", self.index * 2 + 1)
+    pub fn device(&self) -> &str {
+        &self.device
     }
 
     /// Our end of its serial line, which does not block.
@@ -329,7 +344,7 @@ impl Lane {
         control.map_err(|_| anyhow::anyhow!("somebody panicked in the lane"))
     }
 
-    fn answer(&self) -> Result<(String, i32)> {
+    pub(super) fn answer(&self) -> Result<(String, i32)> {
         let mut control = self.lock()?;
         let mut text = String::new();
         loop {

@@ -365,14 +365,15 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Headers were compressed in both directions.
+    /// Headers were compressed in both directions. On a slow line they are few: each segment has a timestamp of its own
+    /// there, and RFC 1144 compresses no header whose options change.
     fn headers_were_compressed(&self) -> Result<()> {
         for direction in ["1", "2"] {
             let filter =
                 format!("ppp.protocol == 0x2d and frame.packet_flags_direction == {direction}");
             let packets = self.ours.captured(&filter)?;
             ensure!(
-                packets > 40,
+                packets > 16,
                 "{packets} compressed headers in direction {direction}"
             );
         }
@@ -457,11 +458,20 @@ fn to_hex(octets: &[u8]) -> String {
 ///
 /// When the guest does not come up. What comes of the scenarios is in the matrix.
 pub fn play(matrix: &Matrix, scenarios: &[Scenario]) -> Result<()> {
-    let only = std::env::var("INTERNETWORK_SCENARIO").unwrap_or_default();
-    let scenarios = scenarios.iter().filter(|it| it.feature.contains(&only));
-    let scenarios: Vec<&Scenario> = scenarios.collect();
-    let guest = Uml::boot(LANES.min(scenarios.len()), None)?;
-    Pppd::write_secrets(guest.lane(0)?, &SECRETS)?;
+    let lanes = LANES.min(wanted(scenarios).len());
+    let guest = Uml::boot(lanes, None)?;
+    play_on(guest.lanes(), matrix, scenarios)
+}
+
+/// The same on the lanes of a guest that there is already.
+///
+/// # Errors
+///
+/// When the guest does not answer.
+pub fn play_on(lanes: &[Lane], matrix: &Matrix, scenarios: &[Scenario]) -> Result<()> {
+    let scenarios = wanted(scenarios);
+    let first = lanes.first().context("a guest without lanes")?;
+    Pppd::write_secrets(first, &SECRETS)?;
     let next = AtomicUsize::new(0);
     let work = |lane: &Lane| -> Result<()> {
         let namespace = Namespace::new(&format!("ppp{}", lane.index()))?;
@@ -472,10 +482,16 @@ pub fn play(matrix: &Matrix, scenarios: &[Scenario]) -> Result<()> {
         }
         Ok(())
     };
-    let runs: Vec<_> = guest.lanes().iter().map(|lane| || work(lane)).collect();
+    let runs: Vec<_> = lanes.iter().map(|lane| || work(lane)).collect();
     let runs: Vec<(&str, &(dyn Fn() -> Result<()> + Sync))> = runs
         .iter()
         .map(|run| ("lane", run as &(dyn Fn() -> Result<()> + Sync)))
         .collect();
     at_once(&runs)
+}
+
+fn wanted(scenarios: &[Scenario]) -> Vec<&Scenario> {
+    let only = std::env::var("INTERNETWORK_SCENARIO").unwrap_or_default();
+    let scenarios = scenarios.iter().filter(|it| it.feature.contains(&only));
+    scenarios.collect()
 }
