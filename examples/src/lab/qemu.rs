@@ -6,10 +6,10 @@
 use super::packages::{self, run};
 use super::uml::{LANE, Lane};
 use super::wait_until;
+use alloc::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
-use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
