@@ -55,6 +55,8 @@ impl Apart {
             matching: Matching::all(),
             action: Action::Napt(napt),
         }];
+        // As the firewall does, and the one entry: what is broken changes no state.
+        config.verify_transport_checksums = true;
         config.quarantine = Duration::ZERO;
         config.forget_refused = true;
         let policy = language::compile(POLICY).unwrap();

@@ -17,6 +17,15 @@ impl TcpFlow {
         direction: Direction,
         segment: &TcpSegment<'_>,
     ) -> Verdict {
+        // RFC 9293 §3.10.7.3: who has sent a SYN believes no RST but one that acknowledges it; a forger who
+        // knows ports alone would end what has just begun.
+        if self.state == TcpState::SynSent
+            && direction == Direction::Reply
+            && !segment.flags.contains(TcpFlags::ACK)
+            && !matches!(policy, TcpPolicy::Loose)
+        {
+            return Verdict::Invalid(Invalid::State);
+        }
         let is_exact = match self.is_exact_reset(policy, direction, segment) {
             Ok(is_exact) => is_exact,
             Err(why) => return Verdict::Invalid(why),

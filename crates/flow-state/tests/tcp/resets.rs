@@ -93,6 +93,14 @@ fn a_refused_connection_is_gone_at_once() {
                 Verdict::Invalid(_)
             ));
         }
+        // RFC 9293 §3.10.7.3: nor is one believed that acknowledges nothing. The kernel believes it.
+        if policy == STRICT {
+            let silent = segment(RST, 0, 0, 0);
+            assert_eq!(
+                flow.handle(&policy, Reply, &silent),
+                invalid(Invalid::State)
+            );
+        }
         assert_eq!(flow.handle(&policy, Reply, &refusal), Verdict::Delete);
     }
 }
