@@ -11,7 +11,7 @@ extern crate alloc;
 use alloc::collections::BTreeMap;
 use core::net::Ipv4Addr;
 use core::time::Duration;
-use flow_state::Timers;
+use flow_state::{TcpPolicy, Timers};
 use internetwork::one_entry::{OneEntry, Setup};
 use nat::{
     Action, Filtering, Mapping, Matching, Nat, NatConfig, Pool, PortChoice, PortClasses, Profile,
@@ -55,8 +55,9 @@ impl Apart {
             matching: Matching::all(),
             action: Action::Napt(napt),
         }];
-        // As the firewall does, and the one entry: what is broken changes no state.
+        // As the firewall and the one entry: what is broken changes no state, and what is believed is the same.
         config.verify_transport_checksums = true;
+        config.tcp = TcpPolicy::Strict;
         config.quarantine = Duration::ZERO;
         config.forget_refused = true;
         let policy = language::compile(POLICY).unwrap();
