@@ -6,9 +6,13 @@
 
 use crate::process;
 use crate::workspace::Workspace;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use cargo_metadata::Package;
 use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::{Path, PathBuf};
 
 /// What `cargo xtask package` takes.
 #[derive(clap::Args)]
@@ -56,9 +60,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         bail!("{}", faults.join("\n"));
     }
 
+    let place = Place::new(workspace)?;
     let mut command = process::cargo(&workspace.root);
     // Quietly: it tells of each test that stays out.
-    command.args(["package", "--quiet", "--allow-dirty"]);
+    command.args(["package", "--quiet", "--allow-dirty", "--target-dir"]);
+    command.arg(&place.target);
     for package in workspace.published() {
         command.args(["--package", &package.name]);
     }
@@ -66,6 +72,53 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         command.arg("--no-verify");
     }
     process::run(&mut command)
+}
+
+/// Where one run packs and builds; what it left is removed when this is dropped.
+///
+/// Cargo shows the packages to each other as a registry of its own, unpacks them beside those of the real registries
+/// under a name made of this registry's folder, and takes a version that it has unpacked or built before for the same
+/// one. A folder that no run has had before keeps it from building against the packages of an older commit.
+struct Place {
+    target: PathBuf,
+    /// Where cargo unpacks, and what was there before.
+    unpacked: PathBuf,
+    before: BTreeSet<OsString>,
+}
+
+impl Place {
+    fn new(workspace: &Workspace) -> Result<Self> {
+        let random = RandomState::new().build_hasher().finish();
+        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+        let unpacked = home
+            .or_else(|| Some(std::env::home_dir()?.join(".cargo")))
+            .context("cargo's home is not known: set CARGO_HOME")?
+            .join("registry/src");
+        Ok(Self {
+            target: workspace.target.join(format!("package-{random:016x}")),
+            before: folders(&unpacked),
+            unpacked,
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // What stays for want of a right is in nobody's way: its name does not come again.
+        let _ = fs::remove_dir_all(&self.target);
+        for folder in folders(&self.unpacked).difference(&self.before) {
+            // A registry has the name of its host before the dash; a folder has none.
+            if folder.as_encoded_bytes().starts_with(b"-") {
+                let _ = fs::remove_dir_all(self.unpacked.join(folder));
+            }
+        }
+    }
+}
+
+/// The names in a folder, none when there is no such folder.
+fn folders(folder: &Path) -> BTreeSet<OsString> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name()).collect()
 }
 
 /// What a manifest lacks.
