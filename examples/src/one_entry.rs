@@ -13,15 +13,12 @@ use core::net::Ipv4Addr;
 use core::ops::RangeInclusive;
 use core::time::Duration;
 use flow_state::{Direction, FlowPacket, Key, TcpPolicy, Timers, Transport, Verdict as Track};
-use flow_table::{Config, ConfigError, Flow, FlowTable, Ipv4FlowKey, Match, NewFlow};
+use flow_table::{Config, ConfigError, Flow, FlowTable, Hint, Ipv4FlowKey, NewFlow, look_ahead};
 use nat::ports::{PortSpace, Wish};
 use nat::{Layout, NatFlow, Side};
 use packet_buffer::wire::IpProtocol;
 use packet_buffer::{Instant, PacketBuf, RandomSource};
 use stateful_firewall::{Admission, CompiledPolicy, FirewallConfig, InterfaceId, Path};
-
-/// How many packets of a batch are looked up together.
-const BATCH: usize = 32;
 
 /// What a session is to the translator and to the firewall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +111,7 @@ impl OneEntry {
         self.decide(now, side, packet, None)
     }
 
-    /// The same for many packets, whose look-ups overlap.
+    /// The same for many packets, each of which has its session fetched while others are worked on.
     pub fn process_batch(
         &mut self,
         now: Instant,
@@ -122,21 +119,22 @@ impl OneEntry {
         packets: &mut [PacketBuf],
         results: &mut [Result<(), Refused>],
     ) {
-        let nowhere = (Ipv4Addr::UNSPECIFIED, 0);
-        for (packets, results) in packets.chunks_mut(BATCH).zip(results.chunks_mut(BATCH)) {
-            let mut keys = [Ipv4FlowKey::new(nowhere, nowhere, 0, 0); BATCH];
-            let mut hints = [None; BATCH];
-            for (packet, key) in packets.iter().zip(&mut keys) {
-                if let Some(Key::V4(found)) = FlowPacket::peek_key(packet.as_slice()) {
-                    *key = found;
+        let count = packets.len().min(results.len());
+        let mut batch = (self, packets, results);
+        look_ahead(
+            count,
+            &mut batch,
+            |(gateway, packets, _), at| match FlowPacket::peek_key(packets.get(at)?.as_slice())? {
+                Key::V4(key) => Some(gateway.table.fetch_index(&key)),
+                Key::V6(_) => None,
+            },
+            |(gateway, ..), ahead| gateway.table.fetch_flow(ahead),
+            |(gateway, packets, results), at, hint| {
+                if let (Some(packet), Some(result)) = (packets.get_mut(at), results.get_mut(at)) {
+                    *result = gateway.decide(now, side, packet, hint);
                 }
-            }
-            let keys = keys.get(..packets.len()).unwrap_or_default();
-            self.table.lookup_batch(now, keys, &mut hints);
-            for ((packet, hint), result) in packets.iter_mut().zip(hints).zip(results) {
-                *result = self.decide(now, side, packet, hint);
-            }
-        }
+            },
+        );
     }
 
     /// The way that packets from a side take.
@@ -154,7 +152,7 @@ impl OneEntry {
         now: Instant,
         side: Side,
         packet: &mut PacketBuf,
-        hint: Option<Match>,
+        hint: Option<Hint>,
     ) -> Result<(), Refused> {
         let read = FlowPacket::parse(packet.as_slice());
         let Ok(parsed) = &read else {

@@ -6,7 +6,7 @@
 //! counts it, and a look-up goes on past a bucket only while that count is not 0. So there are no
 //! tombstones, removing leaves no trace, and an absent key mostly costs one cache line.
 //!
-//! Buckets are sized for one half of their places in use at most, where 2 buckets in 100 overflow.
+//! Three fifths of the places are in use at most, where 6 buckets in 100 overflow.
 //! The index is made once, in full, and never grows: no insert has to move others.
 
 use crate::arch::{TAGS, match_tags, prefetch};
@@ -16,12 +16,13 @@ use alloc::vec::Vec;
 
 /// The most buckets, of one cache line each, that any look-up or insert touches per key.
 ///
-/// With a random hash and a full table, half of the places around any home are free on average, and
-/// the chance that none of 128 is lies far below 2^-64.
-pub const MAX_PROBES: usize = 16;
+/// With a random hash and a full table, two fifths of the places around any home are free on average, and the chance
+/// that none of 256 is lies below 2^-44.
+pub const MAX_PROBES: usize = 32;
 
-/// Places of a bucket that are in use on average when the table is full.
-const MEAN_LOAD: usize = TAGS / 2;
+/// How many keys how many buckets are for: when the table is full, three fifths of the places are in use.
+const KEYS: usize = 24;
+const BUCKETS: usize = 5;
 
 /// A slot of the slab and the direction whose key it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +124,7 @@ impl Index {
     /// Buckets of an index of `keys` keys.
     pub(crate) const fn buckets_for(keys: usize) -> usize {
         // A small index needs some room to spare: its buckets are few, and chance is not averaged.
-        keys.div_ceil(MEAN_LOAD).saturating_add(2)
+        (keys / KEYS + 1).saturating_mul(BUCKETS).saturating_add(2)
     }
 
     /// Octets of an index of `keys` keys.

@@ -2,6 +2,7 @@
 
 mod room;
 
+use crate::ahead::{Ahead, Hint};
 use crate::arch::prefetch;
 use crate::config::{
     Config, ConfigError, InsertError, ProbeReport, Refusal, RehashError, RekeyError, Stats,
@@ -148,25 +149,43 @@ impl<K: FlowKey, V, S: FlowHash> FlowTable<K, V, S> {
         self.hit(now, code)
     }
 
-    /// As [`lookup`](Self::lookup), and faster when `hint` names the flow, as
-    /// [`lookup_batch`](Self::lookup_batch) found it a moment ago. A hint that does not fit (any
-    /// more), and none, cost no more than a look-up.
+    /// As [`lookup`](Self::lookup), and faster when `hint` names the flow, as [`fetch_flow`](Self::fetch_flow) or
+    /// [`lookup_batch`](Self::lookup_batch) found it a moment ago. A hint that does not fit (any more), and none, cost
+    /// no more than a look-up.
     #[inline(always)]
     pub fn lookup_hinted(
         &mut self,
         now: Instant,
         key: &K,
-        hint: Option<Match>,
+        hint: Option<Hint>,
     ) -> Option<(Direction, FlowMut<'_, K, V>)> {
-        if let Some(hint) = hint {
-            let code = Code::new(hint.id.slot, hint.direction);
+        if let Some(Hint(code)) = hint {
             let now = self.wheel.advance(now);
-            let entry = self.slots.get(hint.id.slot).and_then(Slot::used);
+            let entry = self.slots.get(code.slot()).and_then(Slot::used);
             if entry.is_some_and(|entry| entry.key(code) == key && entry.is_live(now)) {
                 return self.hit(now, code);
             }
         }
         self.lookup(now, key)
+    }
+
+    /// Asks the processor to fetch the part of the index that a look-up of the key reads: the first step of a look-up
+    /// ahead of time, see [`look_ahead`](crate::look_ahead).
+    #[inline]
+    pub fn fetch_index(&self, key: &K) -> Ahead {
+        let hash = self.hash_of(key);
+        self.index.prefetch(hash);
+        Ahead(hash)
+    }
+
+    /// Asks the processor to fetch the flow that a look-up of the key finds, as far as the index says without its being
+    /// read: the second step. It waits for what [`fetch_index`](Self::fetch_index) has asked for, should that not be
+    /// there yet.
+    #[inline]
+    pub fn fetch_flow(&self, ahead: Ahead) -> Option<Hint> {
+        let code = self.index.likely(ahead.0)?;
+        prefetch(self.slots.get(code.slot())?);
+        Some(Hint(code))
     }
 
     /// Looks up many keys, which is several times as fast as one by one when the table does not fit

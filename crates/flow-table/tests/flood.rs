@@ -60,8 +60,8 @@ fn fill<K: FlowKey, S: FlowHash>(random: &mut dyn RandomSource, flows: &[(K, K)]
 /// What a hash of which nothing is known to the attacker must do: as well as chance would.
 fn assert_spread(name: &str, outcome: &Outcome) {
     assert_eq!(outcome.refused, 0, "{name}");
-    assert!(outcome.displaced <= 15, "{name}: {}", outcome.displaced);
-    assert!(outcome.longest <= 6, "{name}: {}", outcome.longest);
+    assert!(outcome.displaced <= 30, "{name}: {}", outcome.displaced);
+    assert!(outcome.longest <= 8, "{name}: {}", outcome.longest);
 }
 
 #[test]

@@ -11,7 +11,7 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use flow_table::{
-    Config, ConfigError, Direction, FlowHash, FlowTable, Ipv4FlowKey, Ipv6FlowKey, NewFlow,
+    Config, ConfigError, Direction, FlowHash, FlowTable, Hint, Ipv4FlowKey, Ipv6FlowKey, NewFlow,
     Refusal, RekeyError, SipHash13, WhenFull,
 };
 use packet_buffer::{Instant, RandomSource};
@@ -280,21 +280,21 @@ fn where_a_place_is_crowded_a_flow_is_refused_and_leaves_no_trace() {
         &mut SeededRandom::new(1),
     )
     .unwrap();
-    // One key, then two each, until there is room for one key only: 16 buckets of 8 places.
+    // One key, then two each, until there is room for one key only: 32 buckets of 8 places.
     let end = (Ipv4Addr::LOCALHOST, 7);
     let land = Ipv4FlowKey::new(end, end, 6, 0);
     table.insert(START, flow(land, "land")).unwrap();
-    for n in 0..63 {
+    for n in 0..127 {
         table.insert(START, flow(key(n, 100), "ordinary")).unwrap();
     }
-    assert_eq!(table.probe_report().keys, 127);
-    let error = table.insert(START, flow(key(63, 100), "late")).unwrap_err();
+    assert_eq!(table.probe_report().keys, 255);
+    let error = table.insert(START, flow(key(127, 100), "late")).unwrap_err();
     assert_eq!((error.reason, error.value), (Refusal::Crowded, "late"));
-    assert_eq!((table.len(), table.probe_report().keys), (64, 127));
+    assert_eq!((table.len(), table.probe_report().keys), (128, 255));
     assert_eq!(table.stats().refused_crowded, 1);
-    assert!(table.find(START, &key(63, 100)).is_none());
+    assert!(table.find(START, &key(127, 100)).is_none());
     // All others are still found, alone and in a batch, and a removal makes room again.
-    let keys: Vec<_> = (0..63).map(|n| key(n, 100).reversed()).collect();
+    let keys: Vec<_> = (0..127).map(|n| key(n, 100).reversed()).collect();
     let mut matches = vec![None; keys.len()];
     table.lookup_batch(START, &keys, &mut matches);
     for (key, found) in keys.iter().zip(&matches) {
@@ -303,7 +303,7 @@ fn where_a_place_is_crowded_a_flow_is_refused_and_leaves_no_trace() {
     }
     let id = table.find(START, &land).unwrap().id;
     table.remove(id).unwrap();
-    table.insert(START, flow(key(63, 100), "late")).unwrap();
+    table.insert(START, flow(key(127, 100), "late")).unwrap();
     assert_eq!(
         table.rekey(matches[0].unwrap().id, key(200, 201)),
         Err(RekeyError::Refused(Refusal::Crowded))
@@ -367,21 +367,23 @@ fn a_hint_that_does_not_fit_changes_nothing() {
     table.insert(START, flow(other, "other")).unwrap();
     let of_one = table.find(START, &one);
     let of_other = table.find(START, &other);
-    for hint in [None, of_one, of_other, table.find(START, &one.reversed())] {
+    let reversed = table.find(START, &one.reversed());
+    for hint in [None, of_one, of_other, reversed].map(|found| found.map(Hint::from)) {
         let (direction, found) = table.lookup_hinted(START, &one, hint).unwrap();
         assert_eq!((*found.value(), direction), ("one", Direction::Original));
         assert!(table.lookup_hinted(START, &key(3, 100), hint).is_none());
     }
+    let hint = of_one.map(Hint::from);
     // Its flow is gone, and then another one is in the place, and then one with the same key.
     table.remove(of_one.unwrap().id).unwrap();
-    assert!(table.lookup_hinted(START, &one, of_one).is_none());
+    assert!(table.lookup_hinted(START, &one, hint).is_none());
     table.insert(START, flow(key(4, 100), "four")).unwrap();
-    assert!(table.lookup_hinted(START, &one, of_one).is_none());
+    assert!(table.lookup_hinted(START, &one, hint).is_none());
     table.insert(START, flow(one, "again")).unwrap();
-    let (_, found) = table.lookup_hinted(START, &one, of_one).unwrap();
+    let (_, found) = table.lookup_hinted(START, &one, hint).unwrap();
     assert_eq!(*found.value(), "again");
     // Its flow has expired, and another one has its key.
-    let before = table.find(START, &one);
+    let before = table.find(START, &one).map(Hint::from);
     let new = NewFlow {
         deadline: LATER + Duration::from_secs(100),
         ..flow(one, "later")
@@ -390,4 +392,20 @@ fn a_hint_that_does_not_fit_changes_nothing() {
     table.insert(LATER, new).unwrap();
     let (_, found) = table.lookup_hinted(LATER, &one, before).unwrap();
     assert_eq!(*found.value(), "later");
+}
+
+#[test]
+fn fetching_finds_where_a_flow_is_and_says_nothing_of_others() {
+    let mut table = table(4, WhenFull::Refuse);
+    let one = key(1, 100);
+    let nothing = table.fetch_index(&one);
+    assert_eq!(table.fetch_flow(nothing), None);
+    table.insert(START, flow(one, "one")).unwrap();
+    for key in [one, one.reversed()] {
+        let hint = table.fetch_flow(table.fetch_index(&key));
+        assert_eq!(hint, table.find(START, &key).map(Hint::from));
+    }
+    // It is a hint: the flow may be over.
+    let hint = table.fetch_flow(table.fetch_index(&one));
+    assert!(table.lookup_hinted(LATER, &one, hint).is_none());
 }

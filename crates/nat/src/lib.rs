@@ -142,7 +142,7 @@
 //!
 //! # Memory
 //!
-//! A session takes 136 octets, its table's index and links included. Endpoint-independent mapping
+//! A session takes 131 octets, its table's index and links included. Endpoint-independent mapping
 //! adds 16 octets for each port of an outside address that is in use for a protocol (1 MiB an
 //! address, of which only the pages that are used are touched) and 2 for each session. The table of
 //! sessions is reserved at construction; packets of known sessions allocate nothing.

@@ -137,7 +137,7 @@
 //!
 //! # Memory
 //!
-//! An IPv4 session takes 144 octets all in, an IPv6 one 192, and 56 more each with
+//! An IPv4 session takes 139 octets all in, an IPv6 one 187, and 56 more each with
 //! [`accounting`](FirewallConfig::accounting).
 //!
 //! # Limits and non-goals

@@ -270,12 +270,12 @@ fn plain(octets: &[u8]) -> Option<(Ipv4Packet<'_>, Transport<'_>, (u16, u16))> {
     }
     match ip.protocol() {
         IpProtocol::TCP => {
-            let segment = TcpSegment::parse(ip.payload()).ok()?;
+            let segment = TcpSegment::read(ip.payload())?;
             let ports = (segment.source_port, segment.destination_port);
             Some((ip, Transport::Tcp(segment), ports))
         }
         IpProtocol::UDP => {
-            let datagram = UdpDatagram::parse(ip.payload(), false).ok()?;
+            let datagram = UdpDatagram::read(ip.payload(), false)?;
             let ports = (datagram.source_port, datagram.destination_port);
             Some((ip, Transport::Udp(datagram), ports))
         }

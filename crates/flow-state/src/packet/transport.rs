@@ -40,19 +40,19 @@ impl<'a> TcpSegment<'a> {
     /// offset is under five words.
     #[inline]
     pub fn parse(octets: &'a [u8]) -> Result<Self, ParseError> {
-        let Some((header, rest)) = octets.split_first_chunk::<20>() else {
-            return Err(Self::cut_short(octets));
-        };
+        Self::read(octets).ok_or_else(|| Self::fault(octets))
+    }
+
+    /// As [`parse`](Self::parse), without the reason.
+    // In a result that has room for an error, what was read goes through memory.
+    #[inline(always)]
+    pub(super) fn read(octets: &'a [u8]) -> Option<Self> {
+        let (header, rest) = octets.split_first_chunk::<20>()?;
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = *header;
         let offset_and_flags = u16::from_be_bytes([m, n]);
-        let header_length = usize::from(offset_and_flags >> 12) * 4;
-        let Some(length) = header_length.checked_sub(20) else {
-            return Err(ParseError::bad_length("TCP data offset", 12, header_length));
-        };
-        let Some((options, payload)) = rest.split_at_checked(length) else {
-            return Err(ParseError::truncated("TCP options", 20, length, rest.len()));
-        };
-        Ok(Self {
+        let length = Self::header_length(offset_and_flags).checked_sub(20)?;
+        let (options, payload) = rest.split_at_checked(length)?;
+        Some(Self {
             source_port: u16::from_be_bytes([a, b]),
             destination_port: u16::from_be_bytes([c, d]),
             sequence_number: u32::from_be_bytes([e, f, g, h]),
@@ -64,8 +64,25 @@ impl<'a> TcpSegment<'a> {
         })
     }
 
-    /// Where a header of less than 20 octets ends.
+    #[inline]
+    const fn header_length(offset_and_flags: u16) -> usize {
+        (offset_and_flags >> 12) as usize * 4
+    }
+
+    /// What is wrong with octets that are no segment.
     #[cold]
+    fn fault(octets: &[u8]) -> ParseError {
+        let Some((header, rest)) = octets.split_first_chunk::<20>() else {
+            return Self::cut_short(octets);
+        };
+        let header_length = Self::header_length(u16::from_be_bytes([header[12], header[13]]));
+        match header_length.checked_sub(20) {
+            None => ParseError::bad_length("TCP data offset", 12, header_length),
+            Some(length) => ParseError::truncated("TCP options", 20, length, rest.len()),
+        }
+    }
+
+    /// Where a header of less than 20 octets ends.
     fn cut_short(octets: &[u8]) -> ParseError {
         const FIELDS: [(usize, &str); 7] = [
             (2, "TCP source port"),
@@ -182,20 +199,21 @@ impl<'a> UdpDatagram<'a> {
     /// length is under eight.
     #[inline]
     pub fn parse(octets: &'a [u8], is_fragment: bool) -> Result<Self, ParseError> {
-        let Some((header, rest)) = octets.split_first_chunk::<8>() else {
-            return Err(Self::cut_short(octets));
-        };
+        Self::read(octets, is_fragment).ok_or_else(|| Self::fault(octets))
+    }
+
+    /// As [`parse`](Self::parse), without the reason.
+    #[inline(always)]
+    pub(super) fn read(octets: &'a [u8], is_fragment: bool) -> Option<Self> {
+        let (header, rest) = octets.split_first_chunk::<8>()?;
         let [a, b, c, d, e, f, g, h] = *header;
-        let length = usize::from(u16::from_be_bytes([e, f]));
-        let Some(data) = length.checked_sub(8) else {
-            return Err(ParseError::bad_length("UDP length", 4, length));
-        };
+        let data = usize::from(u16::from_be_bytes([e, f])).checked_sub(8)?;
         let payload = match rest.get(..data) {
             Some(payload) => payload,
             None if is_fragment => rest,
-            None => return Err(ParseError::truncated("UDP datagram", 8, data, rest.len())),
+            None => return None,
         };
-        Ok(Self {
+        Some(Self {
             source_port: u16::from_be_bytes([a, b]),
             destination_port: u16::from_be_bytes([c, d]),
             checksum: u16::from_be_bytes([g, h]),
@@ -203,8 +221,20 @@ impl<'a> UdpDatagram<'a> {
         })
     }
 
-    /// Where a header of less than 8 octets ends.
+    /// What is wrong with octets that are no datagram.
     #[cold]
+    fn fault(octets: &[u8]) -> ParseError {
+        let Some((header, rest)) = octets.split_first_chunk::<8>() else {
+            return Self::cut_short(octets);
+        };
+        let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
+        match length.checked_sub(8) {
+            None => ParseError::bad_length("UDP length", 4, length),
+            Some(data) => ParseError::truncated("UDP datagram", 8, data, rest.len()),
+        }
+    }
+
+    /// Where a header of less than 8 octets ends.
     fn cut_short(octets: &[u8]) -> ParseError {
         const FIELDS: [&str; 4] = [
             "UDP source port",

@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use core::time::Duration;
 use flow_table::{
     Config, Direction, Flow, FlowId, FlowTable, Ipv4FlowKey, Match, NewFlow, Refusal, RekeyError,
-    WhenFull,
+    WhenFull, look_ahead,
 };
 use packet_buffer::{Instant, RandomSource};
 use std::collections::HashMap;
@@ -290,6 +290,22 @@ impl Model {
         self.table.lookup_batch(now, &keys, &mut matches);
         let expected: Vec<_> = keys.iter().map(|key| self.find(*key)).collect();
         assert_eq!(matches, expected);
+        // The same in steps.
+        let mut found = Vec::new();
+        look_ahead(
+            keys.len(),
+            &mut self.table,
+            |table, at| Some(table.fetch_index(&keys[at])),
+            |table, ahead| table.fetch_flow(ahead),
+            |table, at, hint| {
+                let flow = table.lookup_hinted(now, &keys[at], hint);
+                found.push(flow.map(|(direction, flow)| Match {
+                    id: flow.id(),
+                    direction,
+                }));
+            },
+        );
+        assert_eq!(found, expected);
     }
 
     fn get(&mut self, script: &mut Script<'_>) {

@@ -10,7 +10,7 @@ use crate::mapping::{Endpoint, PortKind};
 use crate::rewrite::{clamp_mss, ports_differ, set_identification, translate};
 use crate::verdict::{DropReason, Verdict, bump};
 use flow_state::{FlowPacket, Key, Transport};
-use flow_table::{FlowId, Ipv4FlowKey, Match};
+use flow_table::{FlowId, Hint, Ipv4FlowKey};
 use packet_buffer::wire::{IpPacket, IpProtocol};
 use packet_buffer::{Instant, PacketBuf};
 
@@ -59,7 +59,7 @@ impl Nat {
         side: Side,
         packet: &mut PacketBuf,
         is_first: bool,
-        hint: Option<Match>,
+        hint: Option<Hint>,
     ) -> Verdict {
         if self.has_alg_sessions() {
             self.before_alg(now, packet);

@@ -1,14 +1,10 @@
 //! Packets one by one, and in batches.
 
 use super::syn_proxy::Translated;
-use super::{DropReason, Firewall, Path, Verdict};
-use core::net::{Ipv4Addr, Ipv6Addr};
-use flow_state::{FlowPacket, Ipv4FlowKey, Ipv6FlowKey, Key};
-use flow_table::Match;
+use super::{DropReason, Firewall, Judged, Path, Verdict};
+use flow_state::{FlowPacket, Key};
+use flow_table::{Hint, look_ahead};
 use packet_buffer::{Instant, PacketBuf};
-
-/// How many packets of a batch are looked up together.
-const BATCH: usize = 32;
 
 impl Firewall {
     /// Says what is to be done with a packet, and takes it into the state of its session.
@@ -34,7 +30,7 @@ impl Firewall {
         now: Instant,
         path: &Path<'_>,
         packet: &mut PacketBuf,
-        hint: Option<Match>,
+        hint: Option<Hint>,
     ) -> Verdict {
         // By reference: moving what was read costs as much as reading it.
         let read = FlowPacket::parse(packet.as_slice());
@@ -48,8 +44,9 @@ impl Firewall {
         if view.is_fragment() {
             return self.fragment(now, path, packet);
         }
-        match self.inspect_quickly(now, path, view, hint) {
-            Ok(passed) => {
+        let mut otherwise = Judged::pass(Verdict::Held);
+        match self.inspect_quickly(now, path, view, hint, &mut otherwise) {
+            Some(passed) => {
                 self.counters.accepted();
                 let verdict = passed.verdict();
                 if self.config.flow_log.is_some() {
@@ -57,9 +54,9 @@ impl Firewall {
                 }
                 verdict
             }
-            Err(judged) => {
-                self.conclude(now, path, view, &judged);
-                judged.verdict
+            None => {
+                self.conclude(now, path, view, &otherwise);
+                otherwise.verdict
             }
         }
     }
@@ -86,7 +83,8 @@ impl Firewall {
     }
 
     /// As [`process`](Self::process) for many packets, which is several times as fast when there are
-    /// many sessions: their look-ups overlap. The shortest of the slices says how many there are.
+    /// many sessions: those of the next packets are fetched while one is worked on. The shortest of
+    /// the slices says how many there are.
     pub fn process_batch(
         &mut self,
         now: Instant,
@@ -95,49 +93,48 @@ impl Firewall {
         verdicts: &mut [Verdict],
     ) {
         let now = self.advance(now);
-        let chunks = paths
-            .chunks(BATCH)
-            .zip(packets.chunks_mut(BATCH))
-            .zip(verdicts.chunks_mut(BATCH));
-        for ((paths, packets), verdicts) in chunks {
-            self.chunk(now, paths, packets, verdicts);
-        }
-    }
-
-    fn chunk(
-        &mut self,
-        now: Instant,
-        paths: &[Path<'_>],
-        packets: &mut [PacketBuf],
-        verdicts: &mut [Verdict],
-    ) {
-        // What is looked up here only warms the cache and gives a hint: packets are still read and
-        // held to their sessions one by one.
-        let mut v4 = Hints::new(NO_V4);
-        let mut v6 = Hints::new(NO_V6);
-        let mut slots = [None; BATCH];
-        for (packet, slot) in packets.iter().zip(&mut slots) {
-            *slot = match FlowPacket::peek_key(packet.as_slice()) {
-                Some(Key::V4(key)) => v4.push(key).map(Slot::V4),
-                Some(Key::V6(key)) => v6.push(key).map(Slot::V6),
-                None => None,
-            };
-        }
-        v4.look_up(|keys, found| self.tables.v4.lookup_batch(now, keys, found));
-        v6.look_up(|keys, found| self.tables.v6.lookup_batch(now, keys, found));
-        for (((path, packet), verdict), slot) in paths.iter().zip(packets).zip(verdicts).zip(&slots)
-        {
-            let hint = match slot {
-                Some(Slot::V4(at)) => v4.found(*at),
-                Some(Slot::V6(at)) => v6.found(*at),
-                None => None,
-            };
-            *verdict = if self.proxied > 0 {
-                self.process_proxied(now, path, packet)
-            } else {
-                self.process_plain(now, path, packet, hint)
-            };
-        }
+        let count = paths.len().min(packets.len()).min(verdicts.len());
+        let mut batch = Batch {
+            firewall: self,
+            packets,
+            verdicts,
+        };
+        // What is fetched gives no more than a hint: packets are still read and held to their
+        // sessions one by one.
+        look_ahead(
+            count,
+            &mut batch,
+            |batch, at| {
+                let tables = &batch.firewall.tables;
+                Some(
+                    match FlowPacket::peek_key(batch.packets.get(at)?.as_slice())? {
+                        Key::V4(key) => (false, tables.v4.fetch_index(&key)),
+                        Key::V6(key) => (true, tables.v6.fetch_index(&key)),
+                    },
+                )
+            },
+            |batch, (is_v6, ahead)| {
+                let tables = &batch.firewall.tables;
+                if is_v6 {
+                    tables.v6.fetch_flow(ahead)
+                } else {
+                    tables.v4.fetch_flow(ahead)
+                }
+            },
+            |batch, at, hint| {
+                if let (Some(path), Some(packet), Some(verdict)) = (
+                    paths.get(at),
+                    batch.packets.get_mut(at),
+                    batch.verdicts.get_mut(at),
+                ) {
+                    *verdict = if batch.firewall.proxied > 0 {
+                        batch.firewall.process_proxied(now, path, packet)
+                    } else {
+                        batch.firewall.process_plain(now, path, packet, hint)
+                    };
+                }
+            },
+        );
     }
 
     #[cold]
@@ -157,50 +154,9 @@ impl Firewall {
     }
 }
 
-const NO_V4: Ipv4FlowKey =
-    Ipv4FlowKey::new((Ipv4Addr::UNSPECIFIED, 0), (Ipv4Addr::UNSPECIFIED, 0), 0, 0);
-const NO_V6: Ipv6FlowKey =
-    Ipv6FlowKey::new((Ipv6Addr::UNSPECIFIED, 0), (Ipv6Addr::UNSPECIFIED, 0), 0, 0);
-
-/// Where the hint for a packet of a batch stands.
-#[derive(Clone, Copy)]
-enum Slot {
-    V4(usize),
-    V6(usize),
-}
-
-/// Keys of a batch, and the sessions that they belong to.
-struct Hints<K> {
-    keys: [K; BATCH],
-    found: [Option<Match>; BATCH],
-    count: usize,
-}
-
-impl<K: Copy> Hints<K> {
-    const fn new(none: K) -> Self {
-        Self {
-            keys: [none; BATCH],
-            found: [None; BATCH],
-            count: 0,
-        }
-    }
-
-    fn push(&mut self, key: K) -> Option<usize> {
-        *self.keys.get_mut(self.count)? = key;
-        self.count += 1;
-        Some(self.count - 1)
-    }
-
-    fn look_up(&mut self, look_up: impl FnOnce(&[K], &mut [Option<Match>])) {
-        if let (Some(keys), Some(found)) = (
-            self.keys.get(..self.count),
-            self.found.get_mut(..self.count),
-        ) {
-            look_up(keys, found);
-        }
-    }
-
-    fn found(&self, at: usize) -> Option<Match> {
-        self.found.get(at).copied().flatten()
-    }
+/// A batch that is under way.
+struct Batch<'a> {
+    firewall: &'a mut Firewall,
+    packets: &'a mut [PacketBuf],
+    verdicts: &'a mut [Verdict],
 }

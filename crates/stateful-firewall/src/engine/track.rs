@@ -10,7 +10,7 @@ use super::{
 use crate::compile::RuleId;
 use core::time::Duration;
 use flow_state::{Direction, FlowPacket, Ipv6FlowKey, Key, TcpPolicy, Transport};
-use flow_table::Match;
+use flow_table::Hint;
 use packet_buffer::Instant;
 
 impl Firewall {
@@ -22,32 +22,39 @@ impl Firewall {
         path: &Path<'_>,
         packet: &FlowPacket<'_>,
     ) -> Judged {
-        let passed = self.inspect_quickly(now, path, packet, None);
-        passed.map_or_else(|judged| judged, Passed::judged)
+        let mut otherwise = Judged::pass(Verdict::Held);
+        let passed = self.inspect_quickly(now, path, packet, None, &mut otherwise);
+        passed.map_or(otherwise, Passed::judged)
     }
 
-    /// The same, with what most packets need in line. `hint` may name the session.
-    // What it returns is taken apart at once; handed over in memory, verdicts with their reasons cost
-    // as much as all else.
+    /// The same, with what most packets need in line. `hint` may name the session. `None` when the packet does not
+    /// just go on with its session; then `otherwise` says what becomes of it.
+    // In one result with the verdicts and their reasons, what most packets come to would go through memory.
     #[inline(always)]
     pub(super) fn inspect_quickly(
         &mut self,
         now: Instant,
         path: &Path<'_>,
         packet: &FlowPacket<'_>,
-        hint: Option<Match>,
-    ) -> Result<Passed, Judged> {
+        hint: Option<Hint>,
+        otherwise: &mut Judged,
+    ) -> Option<Passed> {
         if let Err(reason) = self.precheck(now, path, packet) {
-            return Err(self.dropped(reason));
+            *otherwise = self.dropped(reason);
+            return None;
         }
         match packet.transport() {
-            Transport::IcmpError(error) => Err(self.related(now, path, packet, error)),
+            Transport::IcmpError(error) => {
+                *otherwise = self.related(now, path, packet, error);
+                None
+            }
             Transport::IcmpOther { .. } | Transport::LaterFragment => {
-                Err(self.stateless(now, path, packet))
+                *otherwise = self.stateless(now, path, packet);
+                None
             }
             _ => match packet.key() {
-                Key::V4(key) => self.follow(now, path, packet, key, hint),
-                Key::V6(key) => self.follow_v6(now, path, packet, key, hint),
+                Key::V4(key) => self.follow(now, path, packet, key, hint, otherwise),
+                Key::V6(key) => self.follow_v6(now, path, packet, key, hint, otherwise),
             },
         }
     }
@@ -59,9 +66,10 @@ impl Firewall {
         path: &Path<'_>,
         packet: &FlowPacket<'_>,
         key: Ipv6FlowKey,
-        hint: Option<Match>,
-    ) -> Result<Passed, Judged> {
-        self.follow(now, path, packet, key, hint)
+        hint: Option<Hint>,
+        otherwise: &mut Judged,
+    ) -> Option<Passed> {
+        self.follow(now, path, packet, key, hint, otherwise)
     }
 
     /// What is asked of every packet, whatever its session.
@@ -153,8 +161,9 @@ impl Firewall {
         packet: &FlowPacket<'_>,
         key: K,
     ) -> Judged {
-        let passed = self.follow(now, path, packet, key, None);
-        passed.map_or_else(|judged| judged, Passed::judged)
+        let mut otherwise = Judged::pass(Verdict::Held);
+        let passed = self.follow(now, path, packet, key, None, &mut otherwise);
+        passed.map_or(otherwise, Passed::judged)
     }
 
     /// The same in line.
@@ -165,16 +174,19 @@ impl Firewall {
         path: &Path<'_>,
         packet: &FlowPacket<'_>,
         key: K,
-        hint: Option<Match>,
-    ) -> Result<Passed, Judged> {
+        hint: Option<Hint>,
+        otherwise: &mut Judged,
+    ) -> Option<Passed> {
         let found = K::table_mut(&mut self.tables).lookup_hinted(now, &key, hint);
         let Some((direction, mut flow)) = found else {
-            return Err(self.begin(now, path, packet, key));
+            *otherwise = self.begin(now, path, packet, key);
+            return None;
         };
         let id = flow.id();
         let session = flow.value_mut();
         if self.config.bind_zones && !session.admission.fits(&self.policy, direction, path) {
-            return Err(self.dropped(DropReason::WrongZone));
+            *otherwise = self.dropped(DropReason::WrongZone);
+            return None;
         }
         let was_half_open = session.is_half_open();
         let state_before = session.tcp_state();
@@ -225,11 +237,13 @@ impl Firewall {
             }
             flow_state::Verdict::Ignore => {}
             flow_state::Verdict::Invalid(why) => {
-                return Err(self.dropped(DropReason::Invalid(why)));
+                *otherwise = self.dropped(DropReason::Invalid(why));
+                return None;
             }
             flow_state::Verdict::Reopen => {
                 self.end::<K>(now, id, EndReason::Reopened);
-                return Err(self.begin(now, path, packet, key));
+                *otherwise = self.begin(now, path, packet, key);
+                return None;
             }
             flow_state::Verdict::Delete => {
                 self.end::<K>(now, id, EndReason::Reset);
@@ -245,12 +259,13 @@ impl Firewall {
             packet,
         );
         if detail && let Err(reason) = self.detail::<K>(now, id, direction, packet) {
-            return Err(Judged {
+            *otherwise = Judged {
                 rule,
                 ..self.dropped(reason)
-            });
+            };
+            return None;
         }
-        Ok(Passed {
+        Some(Passed {
             session,
             direction,
             mark: self.mark(rule),
