@@ -100,8 +100,8 @@ pub fn look_ahead<C: ?Sized, A: Copy, H: Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::cell::RefCell;
     use alloc::vec::Vec;
+    use core::cell::RefCell;
 
     #[test]
     fn each_packet_takes_its_steps_in_order() {

@@ -288,7 +288,9 @@ fn where_a_place_is_crowded_a_flow_is_refused_and_leaves_no_trace() {
         table.insert(START, flow(key(n, 100), "ordinary")).unwrap();
     }
     assert_eq!(table.probe_report().keys, 255);
-    let error = table.insert(START, flow(key(127, 100), "late")).unwrap_err();
+    let error = table
+        .insert(START, flow(key(127, 100), "late"))
+        .unwrap_err();
     assert_eq!((error.reason, error.value), (Refusal::Crowded, "late"));
     assert_eq!((table.len(), table.probe_report().keys), (128, 255));
     assert_eq!(table.stats().refused_crowded, 1);
