@@ -12,7 +12,8 @@ fuzz_target!(|octets: &[u8]| {
     let prefix = "64:ff9b::/96".parse().expect("a prefix");
     let pref64 = Pref64::new(prefix).expect("of 96 bits");
     let mut config = Nat64Config::new(pref64, vec![[203, 0, 113, 1].into()]);
-    config.max_sessions = 64;
+    (config.max_sessions, config.max_bindings) = (64, 48);
+    config.max_stored_syns = 4;
     let mut nat = Nat64::new(config, Box::new(SeededRandom::new(1))).expect("a configuration");
     let (mut now, mut rest) = (Instant::from_secs(1), octets);
     let mut packet = PacketBuf::new();
@@ -38,6 +39,6 @@ fuzz_target!(|octets: &[u8]| {
         }
         while nat.poll_transmit(&mut packet).is_some() {}
         while nat.poll_event().is_some() {}
-        assert!(nat.sessions() <= 64);
+        assert!(nat.sessions() <= 64 && nat.bindings() <= 48);
     }
 });
