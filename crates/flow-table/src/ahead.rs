@@ -2,14 +2,21 @@
 
 use crate::index::Code;
 use crate::table::Match;
+use core::fmt;
 
 /// A key whose part of the index is on its way into the cache: what
 /// [`FlowTable::fetch_index`](crate::FlowTable::fetch_index) gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Ahead(
-    /// The key's hash.
+    /// The key's hash, which is not shown: enough of them give the hash function away.
     pub(crate) u64,
 );
+
+impl fmt::Debug for Ahead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ahead").finish_non_exhaustive()
+    }
+}
 
 /// Where the flow of a key may be, for [`FlowTable::lookup_hinted`](crate::FlowTable::lookup_hinted), which
 /// checks it. A [`Match`] is one too.

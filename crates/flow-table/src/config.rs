@@ -181,6 +181,6 @@ pub struct ProbeReport {
     /// Keys in the index: two per flow, or one where both keys of a flow are equal.
     pub keys: usize,
     /// Buckets that all keys together are away from their homes. With a good hash, about one per
-    /// 100 keys in a full table.
+    /// 40 keys in a full table.
     pub displacement: u64,
 }
