@@ -111,7 +111,7 @@ impl OneEntry {
         self.decide(now, side, packet, None)
     }
 
-    /// The same for many packets, each of which has its session fetched while others are worked on.
+    /// The same for many packets, 32 of which have their sessions fetched together.
     pub fn process_batch(
         &mut self,
         now: Instant,

@@ -15,8 +15,8 @@
 //!   construction nothing allocates.
 //! - **Floods.** Places are chosen by a hash that is drawn per table ([`NhHash`], or [`SipHash13`];
 //!   their pages say which attacker each stands against).
-//! - **Batches.** [`look_ahead`] fetches what later packets need while one is worked on, and
-//!   [`FlowTable::lookup_batch`] overlaps the memory accesses of many keys.
+//! - **Batches.** [`look_ahead`] fetches the flows of many packets together before they are worked on one by
+//!   one, and [`FlowTable::lookup_batch`] overlaps the memory accesses of many keys.
 //! - **Ids.** A [`FlowId`] names an entry for side tables, timers and logs; it is never reused.
 //!
 //! The table has no idea of protocols: TCP states, translations and rule verdicts are your value's.

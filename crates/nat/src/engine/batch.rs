@@ -16,8 +16,8 @@ struct Batch<'a> {
 
 impl Nat {
     /// Translates many packets from one side, as [`process`](Self::process) does one by one: the
-    /// sessions of the next packets are fetched while one is worked on, which is several times as
-    /// fast when there are many sessions. `verdicts` gets what became of each, in order; the
+    /// sessions of 32 packets are fetched together, which is several times as fast when there are
+    /// many sessions. `verdicts` gets what became of each, in order; the
     /// shorter of the two slices says how many are handled.
     pub fn process_batch(
         &mut self,

@@ -83,8 +83,8 @@ impl Firewall {
     }
 
     /// As [`process`](Self::process) for many packets, which is several times as fast when there are
-    /// many sessions: those of the next packets are fetched while one is worked on. The shortest of
-    /// the slices says how many there are.
+    /// many sessions: those of 32 packets are fetched together. The shortest of the slices says how
+    /// many there are.
     pub fn process_batch(
         &mut self,
         now: Instant,
