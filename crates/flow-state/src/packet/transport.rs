@@ -417,3 +417,46 @@ pub enum Transport<'a> {
     /// Any other protocol.
     Other(IpProtocol),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_segment_is_refused_and_says_where() {
+        let mut octets = [0; 24];
+        octets[12] = 6 << 4;
+        assert_eq!(TcpSegment::parse(&octets).unwrap().options.len(), 4);
+        for (offset, length) in [(4, 16), (0, 0)] {
+            octets[12] = offset << 4;
+            let expected = ParseError::bad_length("TCP data offset", 12, length);
+            assert_eq!(TcpSegment::parse(&octets), Err(expected));
+        }
+        octets[12] = 7 << 4;
+        let expected = ParseError::truncated("TCP options", 20, 8, 4);
+        assert_eq!(TcpSegment::parse(&octets), Err(expected));
+        for length in 0..20 {
+            let error = TcpSegment::parse(&octets[..length]).unwrap_err();
+            assert!(error.is_truncated(), "{length}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_datagram_is_refused_and_says_where() {
+        let mut octets = [0; 12];
+        octets[5] = 12;
+        assert_eq!(UdpDatagram::parse(&octets, false).unwrap().payload.len(), 4);
+        octets[5] = 7;
+        let expected = ParseError::bad_length("UDP length", 4, 7);
+        assert_eq!(UdpDatagram::parse(&octets, false), Err(expected));
+        octets[5] = 13;
+        let expected = ParseError::truncated("UDP datagram", 8, 5, 4);
+        assert_eq!(UdpDatagram::parse(&octets, false), Err(expected));
+        // A first fragment holds what it holds.
+        assert_eq!(UdpDatagram::parse(&octets, true).unwrap().payload.len(), 4);
+        for length in 0..8 {
+            let error = UdpDatagram::parse(&octets[..length], true).unwrap_err();
+            assert!(error.is_truncated(), "{length}: {error}");
+        }
+    }
+}
