@@ -56,13 +56,13 @@ mod sse2 {
 
 /// Asks the processor to fetch the cache lines of `value` (of its first 192 octets), soon to be
 /// read. It changes nothing but the time that reading takes; without such an instruction it does
-/// nothing.
+/// nothing. For what is kept beside a [`FlowTable`](crate::FlowTable) and needed at the same time.
 #[inline]
 #[cfg_attr(
     target_arch = "x86_64",
     expect(unsafe_code, reason = "the prefetch instruction takes a raw pointer")
 )]
-pub(crate) fn prefetch<T>(value: &T) {
+pub fn prefetch<T>(value: &T) {
     #[cfg(target_arch = "x86_64")]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

@@ -208,6 +208,26 @@ impl Index {
         None
     }
 
+    /// Adds `code` under `hash` at once where a look at the home bucket says that no key with such a hash is there, and
+    /// that there is room: nearly always. Says whether it did.
+    #[inline]
+    pub(crate) fn insert_alone(&mut self, hash: u64, code: Code) -> bool {
+        let (home, tag) = (self.home(hash), Self::tag(hash));
+        let Some(bucket) = self.buckets.get_mut(home) else {
+            return false;
+        };
+        if bucket.passed != 0 || match_tags(&bucket.tags, tag) != 0 {
+            return false;
+        }
+        let place = match_tags(&bucket.tags, 0).trailing_zeros() as usize;
+        let Some(free) = bucket.codes.get_mut(place) else {
+            return false;
+        };
+        *free = code.0;
+        bucket.set_tag(place, tag);
+        true
+    }
+
     /// Adds `code` under `hash`, and says how many buckets from home it landed.
     pub(crate) fn insert(&mut self, hash: u64, code: Code) -> Result<usize, Crowded> {
         let home = self.home(hash);

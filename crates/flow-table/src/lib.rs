@@ -163,6 +163,7 @@ mod table;
 mod wheel;
 
 pub use ahead::{Ahead, Hint, look_ahead};
+pub use arch::prefetch;
 pub use config::{
     Config, ConfigError, InsertError, MAX_CAPACITY, ProbeReport, Refusal, RehashError, RekeyError,
     Stats, WhenFull,

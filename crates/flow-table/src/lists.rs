@@ -1,6 +1,7 @@
 //! Doubly linked lists over the slots of a slab, with the links in an array of their own: a slot is
 //! in at most one list, and moving it never allocates.
 
+use crate::arch::prefetch;
 use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
@@ -51,6 +52,14 @@ impl Lists {
             .get(list as usize)
             .copied()
             .filter(|&slot| slot != NONE)
+    }
+
+    /// Asks the processor to fetch the links of `slot`.
+    #[inline]
+    pub(crate) fn fetch(&self, slot: u32) {
+        if let Some(link) = self.links.get(slot as usize) {
+            prefetch(link);
+        }
     }
 
     /// The slot that follows `slot` in its list.

@@ -178,6 +178,18 @@ impl<K: FlowKey, V, S: FlowHash> FlowTable<K, V, S> {
         Ahead(hash)
     }
 
+    /// Asks the processor to fetch where the next flow that is inserted will be put, for when that is known some work
+    /// before its keys are.
+    #[inline]
+    pub fn fetch_room(&self) {
+        if let Some(slot) = self.wheel.first_free() {
+            self.wheel.fetch(slot);
+            if let Some(content) = self.slots.get(slot) {
+                prefetch(content);
+            }
+        }
+    }
+
     /// Asks the processor to fetch the flow that a look-up of the key finds, as far as the index says without its being
     /// read: the second step. It waits for what [`fetch_index`](Self::fetch_index) has asked for, should that not be
     /// there yet.
@@ -403,11 +415,12 @@ impl<K: FlowKey, V, S: FlowHash> FlowTable<K, V, S> {
             return;
         }
         self.handled = now;
-        for _ in 0..self.config.sweep_budget {
-            let Some(slot) = self.wheel.come_up(now) else {
+        let mut left = self.config.sweep_budget;
+        while left > 0 {
+            let Some(first) = self.wheel.come_up(now) else {
                 return;
             };
-            self.visit(now, slot);
+            left = left.saturating_sub(self.visit_some(now, first, left));
         }
         if self.wheel.come_up(now).is_some() {
             self.stats.sweeps_cut_short = self.stats.sweeps_cut_short.wrapping_add(1);

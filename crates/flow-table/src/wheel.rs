@@ -42,6 +42,8 @@ pub(crate) struct Wheel {
     swept: u64,
     /// The latest time seen. What is armed comes up later than that.
     latest: Instant,
+    /// The next list to be swept and its second: asked for more often than it changes.
+    next: Option<(u64, u32)>,
 }
 
 /// The first whole second at which `deadline` has passed.
@@ -64,6 +66,7 @@ impl Wheel {
             words: 0,
             swept: 0,
             latest: Instant::ZERO,
+            next: None,
         })
     }
 
@@ -129,8 +132,13 @@ impl Wheel {
         let list = self.list_for(due);
         self.lists.push(list, slot);
         if let Some(word) = self.occupied.get_mut(list as usize / 64) {
-            *word |= 1 << (list % 64);
+            let bit = 1 << (list % 64);
+            let was_empty = *word & bit == 0;
+            *word |= bit;
             self.words |= 1 << (list / 64);
+            if was_empty {
+                self.next = self.find_next();
+            }
         }
         // Below 1024.
         u16::try_from(list).map_or(Armed::NEVER, Armed)
@@ -174,6 +182,7 @@ impl Wheel {
             if *word == 0 {
                 self.words &= !(1 << (emptied / 64));
             }
+            self.next = self.find_next();
         }
     }
 
@@ -188,9 +197,9 @@ impl Wheel {
         }
     }
 
-    /// The next second at which some list is to be swept, and that list.
-    #[inline]
-    fn next(&self) -> Option<(u64, u32)> {
+    /// The next second at which some list is to be swept, and that list. It changes only when a list gets its first
+    /// slot or loses its last one: no time that passes before that second changes it.
+    fn find_next(&self) -> Option<(u64, u32)> {
         let second = self
             .first_occupied(0, self.swept + 1)
             .map(|second| (second, list_number(second % LEVEL)));
@@ -233,15 +242,17 @@ impl Wheel {
     }
 
     /// When the next slot comes up.
+    #[inline]
     pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.next().map(|(second, _)| Instant::from_secs(second))
+        self.next.map(|(second, _)| Instant::from_secs(second))
     }
 
     /// The first slot of the next list whose time has come by `now`; it stays linked. `None` when
     /// there is none, and then the wheel has moved on to `now`.
     pub(crate) fn come_up(&mut self, now: Instant) -> Option<u32> {
         let now = now.as_secs();
-        match self.next() {
+        debug_assert_eq!(self.next, self.find_next(), "a list changed unnoticed");
+        match self.next {
             Some((second, list)) if second <= now => {
                 // Nothing is linked before `second`, so its list (and its block) comes first.
                 self.swept = second - 1;
@@ -252,6 +263,12 @@ impl Wheel {
                 None
             }
         }
+    }
+
+    /// Asks the processor to fetch what says where `slot` is.
+    #[inline]
+    pub(crate) fn fetch(&self, slot: u32) {
+        self.lists.fetch(slot);
     }
 
     /// The slot after `slot` in its list.

@@ -169,6 +169,15 @@ impl Subscribers {
         Ok(())
     }
 
+    /// A subscriber's session was admitted by another translator. It is counted for the subscriber if there is room
+    /// for one more of these, whatever the limits are here.
+    pub(crate) fn expect(&mut self, now: Instant, subscriber: Ipv4Addr) {
+        if self.is_needed && self.place_of(subscriber).is_none() {
+            // Not to be counted is better than to be cut off.
+            let _ = self.add(now, subscriber);
+        }
+    }
+
     /// Adds a subscriber, which is the last one asked about then.
     fn add(&mut self, now: Instant, subscriber: Ipv4Addr) -> Result<(), LimitKind> {
         if self.subscribers.len() >= self.limits.max_subscribers {

@@ -48,7 +48,7 @@
 //! | [`IpPacketMut`] | addresses, ports and hop counts changed in place | RFC 1624 |
 //! | [`fragment`] | fragmentation and bounded reassembly | RFC 791, 815, 5722, 6946, 8200 |
 //! | [`time`] | [`Instant`], and an adapter for the system's clock | |
-//! | [`random`] | [`RandomSource`], and an adapter for the system's source | |
+//! | [`random`] | [`RandomSource`], an adapter for the system's source, and a buffer for one | |
 //! | [`rate`] | how often something may be done: rates and token buckets | |
 //!
 //! # Errors

@@ -40,13 +40,12 @@ pub trait RandomSource {
     fn below(&mut self, bound: u32) -> u32 {
         // Multiply and shift; what would make some values likelier is drawn again. The chance of a
         // redraw is below one half each time.
-        if bound == 0 {
-            return 0;
-        }
-        let threshold = bound.wrapping_neg() % bound;
+        let bound = u64::from(bound);
         loop {
-            let product = u64::from(self.next_u32()) * u64::from(bound);
-            if product & 0xffff_ffff >= u64::from(threshold) {
+            let product = u64::from(self.next_u32()) * bound;
+            let low = product & 0xffff_ffff;
+            // The threshold is below the bound, and takes a division.
+            if low >= bound || low >= (1 << 32) % bound.max(1) {
                 // The high half of a product of two 32-bit numbers fits 32 bits.
                 return u32::try_from(product >> 32).unwrap_or(0);
             }
@@ -102,6 +101,77 @@ impl RandomSource for Fork {
             *octet = self.block.get(self.used).copied().unwrap_or(0);
             self.used += 1;
         }
+    }
+}
+
+/// Another source's octets, of which it fetches 256 at a time: for a machine that draws a few octets for many packets,
+/// when each call of the source costs more than these (a call of the operating system).
+///
+/// What is drawn is the other source's octets in order; what is left of 256 is passed over when a number does not fit.
+/// From 64 octets on, what is drawn comes from the other source at once. Octets that were handed out are overwritten.
+pub struct Buffered<R> {
+    source: R,
+    octets: [u8; 256],
+    used: usize,
+}
+
+/// From so many octets on, the buffer is passed by.
+const MANY: usize = 64;
+
+impl<R: RandomSource> Buffered<R> {
+    /// Fetches nothing yet.
+    pub const fn new(source: R) -> Self {
+        Self {
+            source,
+            octets: [0; 256],
+            used: 256,
+        }
+    }
+
+    /// The next `N` octets, of which there are fewer than [`MANY`].
+    #[inline]
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        if self.used + N > self.octets.len() {
+            self.source.fill(&mut self.octets);
+            self.used = 0;
+        }
+        let rest = self.octets.get_mut(self.used..).unwrap_or_default();
+        self.used += N;
+        rest.first_chunk_mut()
+            .map_or([0; N], |taken| core::mem::replace(taken, [0; N]))
+    }
+}
+
+impl<R: RandomSource> RandomSource for Buffered<R> {
+    fn fill(&mut self, dest: &mut [u8]) {
+        if dest.len() >= MANY {
+            return self.source.fill(dest);
+        }
+        for octet in dest {
+            [*octet] = self.take();
+        }
+    }
+
+    #[inline]
+    fn next_u16(&mut self) -> u16 {
+        u16::from_ne_bytes(self.take())
+    }
+
+    #[inline]
+    fn next_u32(&mut self) -> u32 {
+        u32::from_ne_bytes(self.take())
+    }
+
+    #[inline]
+    fn next_u64(&mut self) -> u64 {
+        u64::from_ne_bytes(self.take())
+    }
+}
+
+/// What will be drawn is secret.
+impl<R> core::fmt::Debug for Buffered<R> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Buffered").finish_non_exhaustive()
     }
 }
 
@@ -177,6 +247,44 @@ mod tests {
         assert!(seen.iter().all(|&n| n > 700), "{seen:?}");
         assert_eq!(random.below(0), 0);
         assert_eq!(random.below(1), 0);
+    }
+
+    #[test]
+    fn a_buffer_hands_on_what_its_source_gives_each_octet_once() {
+        /// 0, 1, 2 and so on, and how often it was asked.
+        struct Up(u8, usize);
+        impl RandomSource for &mut Up {
+            fn fill(&mut self, dest: &mut [u8]) {
+                self.1 += 1;
+                for octet in dest {
+                    *octet = self.0;
+                    self.0 = self.0.wrapping_add(1);
+                }
+            }
+        }
+        let mut source = Up(0, 0);
+        let mut buffered = Buffered::new(&mut source);
+        for n in 0..16u8 {
+            let first = n * 15;
+            assert_eq!(buffered.next_u64().to_ne_bytes()[7], first + 7);
+            assert_eq!(buffered.next_u32().to_ne_bytes()[3], first + 11);
+            assert_eq!(buffered.next_u16().to_ne_bytes()[1], first + 13);
+            let mut last = [0];
+            buffered.fill(&mut last);
+            assert_eq!(last, [first + 14]);
+        }
+        // Sixteen are left, of which the next three numbers take twelve.
+        for n in [243, 247, 251] {
+            assert_eq!(buffered.next_u32().to_ne_bytes()[3], n);
+        }
+        // Eight do not fit any more; what is left over and handed out is not there twice.
+        assert_eq!(buffered.next_u64().to_ne_bytes()[0], 0);
+        assert_eq!(buffered.octets[..9], [0, 0, 0, 0, 0, 0, 0, 0, 8]);
+        // Many octets come from the source itself.
+        let mut many = [0; MANY];
+        buffered.fill(&mut many);
+        assert_eq!((many[0], many[63]), (0, 63));
+        assert_eq!(source.1, 3);
     }
 
     #[cfg(feature = "std")]

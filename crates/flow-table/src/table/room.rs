@@ -1,13 +1,17 @@
 //! How flows come into slots and index, and leave them.
 
-use super::{EVICTION_SAMPLE, FlowTable, codes};
+use super::{EVICTION_SAMPLE, FlowTable};
 use crate::arch::prefetch;
 use crate::config::{Refusal, WhenFull};
 use crate::flow::{Flow, FlowId, NewFlow, Slot};
 use crate::hash::FlowHash;
 use crate::index::Code;
 use crate::key::{Direction, FlowKey};
+use core::iter;
 use packet_buffer::Instant;
+
+/// How many flows that come up are fetched together.
+const TOGETHER: usize = 16;
 
 impl<K: FlowKey, V, S: FlowHash> FlowTable<K, V, S> {
     /// Makes sure that no live flow other than `except` has `key`, whose hash is `hash` and which
@@ -51,6 +55,42 @@ impl<K: FlowKey, V, S: FlowHash> FlowTable<K, V, S> {
         let reply = self.hash_of(&flow.reply);
         self.index.prefetch(original);
         self.index.prefetch(reply);
+        if !self.is_full()
+            && let Some(slot) = self.next_slot()
+            && self.file_alone(original, reply, slot)
+        {
+            self.wheel.unlink(slot);
+            return Ok((slot, None));
+        }
+        self.make_room_slowly(now, flow, original, reply)
+    }
+
+    /// Files both keys of a new flow where nothing stands in the way; says whether that was so.
+    #[inline]
+    fn file_alone(&mut self, original: u64, reply: u64, slot: u32) -> bool {
+        let code = Code::new(slot, Direction::Original);
+        if !self.index.insert_alone(original, code) {
+            return false;
+        }
+        // Two equal keys have one hash, so the second one is not alone.
+        let is_filed = self
+            .index
+            .insert_alone(reply, Code::new(slot, Direction::Reply));
+        if !is_filed {
+            self.index.remove(original, code);
+        }
+        is_filed
+    }
+
+    /// As [`make_room`](Self::make_room), whatever stands in the way.
+    #[cold]
+    fn make_room_slowly(
+        &mut self,
+        now: Instant,
+        flow: &NewFlow<K, V>,
+        original: u64,
+        reply: u64,
+    ) -> Result<(u32, Option<u32>), Refusal> {
         self.free_key(now, original, &flow.original, Direction::Original, None)?;
         self.free_key(now, reply, &flow.reply, Direction::Reply, None)?;
         let victim = if self.is_full() {
@@ -168,43 +208,90 @@ impl<K: FlowKey, V, S: FlowHash> FlowTable<K, V, S> {
         self.vacate(slot)
     }
 
-    /// Takes a flow's keys out of the index, if they are there.
-    pub(super) fn unindex(&mut self, slot: u32) {
-        let Some(entry) = self.slots.get(slot).and_then(Slot::used) else {
-            return;
-        };
-        let [original, reply] = entry.keys;
-        let hashes = [self.hash_of(&original), self.hash_of(&reply)];
+    /// The hashes of a flow's keys, whose places in the index are on their way into the cache.
+    fn fetch_keys(&self, slot: u32) -> Option<[u64; 2]> {
+        let entry = self.slots.get(slot).and_then(Slot::used)?;
+        let hashes = [self.hash_of(&entry.keys[0]), self.hash_of(&entry.keys[1])];
         for hash in hashes {
             self.index.prefetch(hash);
         }
-        for ((code, _), hash) in codes(slot, &original, &reply).zip(hashes) {
-            self.index.remove(hash, code);
+        Some(hashes)
+    }
+
+    /// Takes a flow's keys out of the index, if they are there.
+    pub(super) fn unindex(&mut self, slot: u32) {
+        if let Some(hashes) = self.fetch_keys(slot) {
+            self.unindex_hashed(slot, hashes);
         }
+    }
+
+    /// The same, with the hashes of the keys.
+    fn unindex_hashed(&mut self, slot: u32, [original, reply]: [u64; 2]) {
+        // Keys that are equal are filed once, and there is nothing to remove the second time.
+        self.index
+            .remove(original, Code::new(slot, Direction::Original));
+        self.index.remove(reply, Code::new(slot, Direction::Reply));
     }
 
     /// Takes a flow whose deadline has passed out of index and wheel, to be handed out.
     pub(super) fn expire(&mut self, slot: u32) {
         self.unindex(slot);
+        self.note_expired(slot);
+    }
+
+    fn note_expired(&mut self, slot: u32) {
         self.wheel.unlink(slot);
         self.wheel.expire(slot);
         self.stats.expired = self.stats.expired.wrapping_add(1);
     }
 
-    /// Looks at a flow that came up in the wheel.
-    pub(super) fn visit(&mut self, now: Instant, slot: u32) {
-        if let Some(next) = self.wheel.following(slot)
-            && let Some(content) = self.slots.get(next)
-        {
-            prefetch(content);
+    /// Looks at up to `budget` flows that come up in the wheel together, of which `first` is the first. Returns how many
+    /// these were.
+    ///
+    /// Their slots are fetched together, and then their places in the index, so that these accesses overlap.
+    pub(super) fn visit_some(&mut self, now: Instant, first: u32, budget: usize) -> usize {
+        let mut slots = [first; TOGETHER];
+        let following = iter::successors(Some(first), |&slot| self.wheel.following(slot));
+        let mut count = 0;
+        for (place, slot) in slots.iter_mut().zip(following).take(budget) {
+            *place = slot;
+            count += 1;
+            if let Some(content) = self.slots.get(slot) {
+                prefetch(content);
+            }
         }
+        let mut keys = [None; TOGETHER];
+        for (keys, &slot) in keys.iter_mut().zip(&slots).take(count) {
+            if !self.is_live(now, slot) {
+                *keys = self.fetch_keys(slot);
+            }
+        }
+        // None of these is moved for another one.
+        for (&slot, keys) in slots.iter().zip(keys).take(count) {
+            self.visit(now, slot, keys);
+        }
+        count
+    }
+
+    fn is_live(&self, now: Instant, slot: u32) -> bool {
+        let entry = self.slots.get(slot).and_then(Slot::used);
+        entry.is_some_and(|entry| entry.is_live(now))
+    }
+
+    /// Looks at a flow that came up in the wheel; its deadline has passed when there are hashes of its keys.
+    fn visit(&mut self, now: Instant, slot: u32, keys: Option<[u64; 2]>) {
         self.stats.visited = self.stats.visited.wrapping_add(1);
         match self.slots.get_mut(slot).and_then(Slot::used_mut) {
             Some(entry) if entry.is_live(now) => {
                 self.wheel.unlink(slot);
                 entry.armed = self.wheel.arm(slot, entry.deadline);
             }
-            _ => self.expire(slot),
+            _ => {
+                if let Some(keys) = keys {
+                    self.unindex_hashed(slot, keys);
+                }
+                self.note_expired(slot);
+            }
         }
     }
 

@@ -77,21 +77,23 @@ impl Nat {
         self.algs.algs.push(alg);
     }
 
-    /// Whether some gateway wants a new session, which is then its.
-    pub(super) fn offer_to_algs(&mut self, id: FlowId) {
+    /// Whether some gateway wants a new session, which is then its; returns the flag that says so.
+    pub(super) fn offer_to_algs(&mut self, id: FlowId) -> FlowFlags {
+        let none = FlowFlags::default();
         if self.algs.algs.is_empty() {
-            return;
+            return none;
         }
         let Some(session) = self.alg_session(id) else {
-            return;
+            return none;
         };
         let Some(index) = self.algs.algs.iter().position(|alg| alg.wants(&session)) else {
-            return;
+            return none;
         };
         self.algs.sessions.insert(id, index);
         if let Some(mut flow) = self.sessions.get_mut(id) {
             flow.value_mut().flags.set(FlowFlags::ALG);
         }
+        FlowFlags::ALG
     }
 
     fn alg_session(&self, id: FlowId) -> Option<AlgSession> {
@@ -334,7 +336,7 @@ impl Nat {
             (None, Some(pool)) => self.make_mapping(now, pool, &wish, &new)?,
             (None, None) => self
                 .mappings
-                .create(now, index, &wish, &new, &mut *self.random)?,
+                .create(now, index, &wish, &new, &mut self.random)?,
         };
         self.subscribers.enter_mapping(inside.address);
         bump(&mut self.stats.mappings_created);

@@ -289,7 +289,7 @@ impl Nat {
         let made = match index {
             Some(index) if !self.partitions.contains_key(&pool) => {
                 self.mappings
-                    .create(now, index, &wish, new, &mut *self.random)
+                    .create(now, index, &wish, new, &mut self.random)
             }
             _ => self.make_mapping(now, pool, &wish, new),
         };

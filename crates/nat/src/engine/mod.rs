@@ -28,12 +28,12 @@ use crate::verdict::{Stats, bump};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
-use core::hint::black_box;
 use core::iter::from_fn;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use flow_table::{FlowHash, FlowTable, Ipv4FlowKey, NhHash};
 use packet_buffer::fragment::Ipv4Identifications;
+use packet_buffer::random::Buffered;
 use packet_buffer::wire::IpProtocol;
 use packet_buffer::{Instant, PacketBuf, RandomSource};
 
@@ -49,7 +49,7 @@ use track::{Forward, has_closed, is_syn, may_fragment, parse};
 /// and says what is to be done with it. See the [crate's documentation](crate).
 pub struct Nat {
     config: NatConfig,
-    random: Box<dyn RandomSource + Send>,
+    random: Buffered<Box<dyn RandomSource + Send>>,
     /// For choices that depend on an address and must not be guessed.
     hash: NhHash,
     now: Instant,
@@ -177,7 +177,7 @@ impl Nat {
             stats: Stats::default(),
             now: Instant::ZERO,
             hash: NhHash::from_random(&mut *random),
-            random,
+            random: Buffered::new(random),
             config,
         })
     }
@@ -215,12 +215,12 @@ impl Nat {
                     *place = Some(flow);
                     count += 1;
                 }
-                // What they hold lies all over the memory: reading all of it before any is released
+                // What they hold lies all over the memory: fetching all of it before any is released
                 // makes these accesses overlap.
                 let flows = || expired.iter().take(count).flatten();
-                black_box(flows().fold(0, |sum: u32, flow| {
-                    sum ^ self.mappings.touch(&flow.reply, &flow.original)
-                }));
+                for flow in flows() {
+                    self.mappings.fetch(&flow.reply, &flow.original);
+                }
                 for flow in flows() {
                     self.release(now, flow);
                 }

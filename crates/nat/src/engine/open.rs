@@ -1,7 +1,7 @@
 //! New sessions.
 
 use super::destination::{Destination, peer_kind};
-use super::source::{Source, Translation};
+use super::source::Source;
 use super::{Alarm, Forward, Nat, is_syn, may_fragment};
 use crate::config::{Action, Filtering, Pooling, Side};
 use crate::event::NatEvent;
@@ -11,7 +11,7 @@ use crate::rewrite::Layout;
 use crate::verdict::{DropReason, bump};
 use core::net::Ipv4Addr;
 use flow_state::FlowPacket;
-use flow_table::{Direction, FlowId, Ipv4FlowKey, NewFlow, Refusal};
+use flow_table::{Direction, Ipv4FlowKey, NewFlow, Refusal};
 use packet_buffer::Instant;
 use packet_buffer::wire::IpProtocol;
 
@@ -45,6 +45,11 @@ impl Nat {
         key: &Ipv4FlowKey,
         packet: &FlowPacket<'_>,
     ) -> Result<Opened, DropReason> {
+        // What a new session is written to lies all over the memory, and some of it is known already.
+        self.sessions.fetch_room();
+        if let Some(kind) = PortKind::of(IpProtocol(key.protocol())) {
+            self.mappings.fetch_inside(kind, Endpoint::source_of(key));
+        }
         self.sweep(now);
         match side {
             Side::Inside => {
@@ -93,12 +98,11 @@ impl Nat {
             Side::Outside
         };
         let flow = NatFlow::new(&self.config.tcp, now, packet, Side::Inside, responder);
-        let translation = self.translate_source(now, key, destination, target.is_some())?;
-        let source = match translation {
-            Translation::Bypass if destination == wanted => return Ok(Opened::Bypass),
-            Translation::Bypass => Source::unchanged(key),
-            Translation::Source(source) => source,
-        };
+        let mut source = Source::unchanged(key);
+        self.translate_source(now, key, destination, target.is_some(), &mut source)?;
+        if source.bypasses && destination == wanted {
+            return Ok(Opened::Bypass);
+        }
         let flow = match flow {
             Ok(flow) => flow,
             Err(why) => {
@@ -124,7 +128,7 @@ impl Nat {
             target,
             responder,
         };
-        self.begin(now, key, packet, plan).map(Opened::Forward)
+        self.begin(now, key, packet, &plan).map(Opened::Forward)
     }
 
     fn open_from_outside(
@@ -175,7 +179,7 @@ impl Nat {
             responder: Side::Inside,
         };
         let inside = plan.destination.address;
-        let opened = self.begin(now, key, packet, plan);
+        let opened = self.begin(now, key, packet, &plan);
         if opened.is_err() {
             self.subscribers.tidy(now, inside);
         }
@@ -197,15 +201,10 @@ impl Nat {
         now: Instant,
         key: &Ipv4FlowKey,
         packet: &FlowPacket<'_>,
-        plan: Plan,
+        plan: &Plan,
     ) -> Result<Forward, DropReason> {
-        let Plan {
-            mut flow,
-            source,
-            destination,
-            target,
-            responder,
-        } = plan;
+        let (source, destination, target) = (&plan.source, plan.destination, &plan.target);
+        let mut flow = plan.flow;
         let protocol = IpProtocol(key.protocol());
         let (mut from, mut to) = (
             (destination.address, destination.port),
@@ -221,7 +220,7 @@ impl Nat {
         let reply = Ipv4FlowKey::new(from, to, protocol.0, key.zone());
         flow.rule = source.rule;
         flow.flags.set(source.flags);
-        if let Some(target) = &target {
+        if let Some(target) = target {
             flow.flags.set(target.flags);
         }
         let from_inside = flow.initiator() == Side::Inside;
@@ -229,6 +228,14 @@ impl Nat {
         if filters_addresses {
             flow.flags.set(FlowFlags::PEER);
         }
+        // Before anyone goes to make room: that may be the subscriber's last session.
+        let subscriber = if from_inside {
+            key.source()
+        } else {
+            destination.address
+        };
+        flow.flags.set(self.enter(subscriber, from_inside, source));
+        let flags = flow.flags;
         let new = NewFlow {
             original: *key,
             reply,
@@ -239,7 +246,8 @@ impl Nat {
         let inserted = match self.sessions.insert(now, new) {
             Ok(inserted) => inserted,
             Err(error) => {
-                self.undo_source(now, protocol, destination, &source);
+                self.leave(now, subscriber, flags, source.rule);
+                self.undo_source(now, protocol, destination, source);
                 return Err(match error.reason {
                     Refusal::Clash { .. } => DropReason::Clash,
                     _ => {
@@ -256,16 +264,15 @@ impl Nat {
         }
         let id = inserted.id;
         bump(&mut self.stats.sessions_created);
-        self.hold(now, id, key, &source, destination);
-        self.offer_to_algs(id);
-        let flags = self.sessions.get(id).map(|flow| flow.value.flags);
+        self.hold(now, flags, key, source, destination);
+        let flags = flags.with(self.offer_to_algs(id));
         if self.config.session_events
             && let Some(session) = self.session(id)
         {
             self.event(NatEvent::SessionCreated { at: now, session });
         }
         let mut layout = Layout::of(packet);
-        if flow.flags.has(FlowFlags::LEARNED) {
+        if flags.has(FlowFlags::LEARNED) {
             layout.protocol = None;
         }
         Ok(Forward {
@@ -274,8 +281,8 @@ impl Nat {
             to: reply.reversed(),
             layout,
             direction: Direction::Original,
-            flags: flags.unwrap_or(flow.flags),
-            hairpin: from_inside && responder == Side::Inside,
+            flags,
+            hairpin: from_inside && plan.responder == Side::Inside,
             is_last: false,
             promotes: false,
             is_syn: is_syn(packet),
@@ -283,11 +290,47 @@ impl Nat {
         })
     }
 
-    /// Has a new session hold its mappings, addresses and counts.
+    /// Counts a new session for its subscriber; returns what it holds by that.
+    pub(super) fn enter(
+        &mut self,
+        subscriber: Ipv4Addr,
+        from_inside: bool,
+        source: &Source,
+    ) -> FlowFlags {
+        let mut flags = FlowFlags::default();
+        if self.subscribers.enter(subscriber) {
+            flags.set(FlowFlags::COUNTED);
+            if from_inside && let Some((pool, index)) = self.pair_of(source) {
+                self.subscribers.use_pair(subscriber, pool, index);
+                flags.set(FlowFlags::PAIRED);
+            }
+        }
+        flags
+    }
+
+    /// A session that was counted has ended, or did not come about.
+    pub(super) fn leave(
+        &mut self,
+        now: Instant,
+        subscriber: Ipv4Addr,
+        flags: FlowFlags,
+        rule: u16,
+    ) {
+        if flags.has(FlowFlags::COUNTED) {
+            let pool = if flags.has(FlowFlags::PAIRED) {
+                self.pool_of(rule)
+            } else {
+                None
+            };
+            self.subscribers.leave(now, subscriber, pool);
+        }
+    }
+
+    /// Has a new session hold its mappings and addresses, as its flags say.
     pub(super) fn hold(
         &mut self,
         now: Instant,
-        id: FlowId,
+        flags: FlowFlags,
         key: &Ipv4FlowKey,
         source: &Source,
         destination: Endpoint,
@@ -295,23 +338,11 @@ impl Nat {
         let protocol = IpProtocol(key.protocol());
         let kind = PortKind::of(protocol);
         let outside_of_target = Endpoint::destination_of(key);
-        let Some(flags) = self.sessions.get(id).map(|flow| flow.value.flags) else {
-            return;
-        };
-        let from_inside = !flags.has(FlowFlags::INITIATOR_OUTSIDE);
-        let subscriber = if from_inside {
-            key.source()
-        } else {
+        let subscriber = if flags.has(FlowFlags::INITIATOR_OUTSIDE) {
             destination.address
+        } else {
+            key.source()
         };
-        let mut own = FlowFlags::default();
-        if self.subscribers.enter(subscriber) {
-            own.set(FlowFlags::COUNTED);
-            if from_inside && let Some((pool, index)) = self.pair_of(source) {
-                self.subscribers.use_pair(subscriber, pool, index);
-                own.set(FlowFlags::PAIRED);
-            }
-        }
         if let Some(kind) = kind {
             if flags.has(FlowFlags::SOURCE_MAPPING) {
                 let keeps = flags.has(FlowFlags::KEEPS_SOURCE);
@@ -330,7 +361,7 @@ impl Nat {
         if flags.has(FlowFlags::SOURCE_CROWD) {
             self.subscribers.enter_mapping(subscriber);
         }
-        if source.made.is_some() {
+        if source.made {
             self.subscribers.enter_mapping(subscriber);
             bump(&mut self.stats.mappings_created);
             if self.config.max_events > 0
@@ -349,9 +380,6 @@ impl Nat {
         if flags.has(FlowFlags::PEER) {
             let key = peer_key(kind, flags, source.outside, destination.address);
             *self.peers.get_or_insert(key, 0) += 1;
-        }
-        if let Some(mut flow) = self.sessions.get_mut(id) {
-            flow.value_mut().flags.set(own);
         }
     }
 

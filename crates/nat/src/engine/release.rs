@@ -119,14 +119,7 @@ impl Nat {
         if flags.has(FlowFlags::ALG) {
             self.close_alg(now, flow.id);
         }
-        if flags.has(FlowFlags::COUNTED) {
-            let pool = if flags.has(FlowFlags::PAIRED) {
-                self.pool_of(flow.value.rule)
-            } else {
-                None
-            };
-            self.subscribers.leave(now, subscriber, pool);
-        }
+        self.leave(now, subscriber, flags, flow.value.rule);
         if self.config.session_events {
             let session = SessionInfo {
                 id: flow.id,

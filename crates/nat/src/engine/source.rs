@@ -21,6 +21,9 @@ const SHARES_TRIED: usize = 64;
 const ADDRESSES_TRIED: usize = 8;
 
 /// What stands for an inside endpoint, taken but not yet held by a session.
+///
+/// It is filled in where it stands: handed on as a result it is put together and taken apart octet by octet, for which
+/// processors wait.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source {
     /// What stands for it.
@@ -29,8 +32,10 @@ pub(super) struct Source {
     pub(super) flags: FlowFlags,
     /// The rule.
     pub(super) rule: u16,
-    /// The mapping that was made for it.
-    pub(super) made: Option<NewMapping>,
+    /// Whether the mapping was made for it.
+    pub(super) made: bool,
+    /// Whether a rule says that the sender is seen as it is.
+    pub(super) bypasses: bool,
 }
 
 impl Source {
@@ -40,46 +45,51 @@ impl Source {
     }
 
     const fn fixed(outside: Endpoint, rule: u16) -> Self {
+        Self::holding(outside, rule, FlowFlags(0))
+    }
+
+    /// A mapping that a session is going to hold.
+    const fn mapped(outside: Endpoint, rule: u16) -> Self {
+        let flags = FlowFlags::SOURCE_MAPPING.with(FlowFlags::KEEPS_SOURCE);
+        Self::holding(outside, rule, flags)
+    }
+
+    /// What the session holds is in the flags.
+    pub(super) const fn holding(outside: Endpoint, rule: u16, flags: FlowFlags) -> Self {
         Self {
             outside,
-            flags: FlowFlags(0),
+            flags,
             rule,
-            made: None,
+            made: false,
+            bypasses: false,
         }
     }
 }
 
-/// What a rule makes of a sender.
-pub(super) enum Translation {
-    /// It stays as it is.
-    Bypass,
-    /// It is seen as this.
-    Source(Source),
-}
-
 impl Nat {
-    /// Finds what stands for the sender of a packet from inside. `destination` is where the packet
-    /// goes after translation, and `hairpin` whether that is inside.
+    /// Finds what stands for the sender of a packet from inside, and puts it into `source`, which is the sender as it
+    /// is so far. `destination` is where the packet goes after translation, and `hairpin` whether that is inside.
     pub(super) fn translate_source(
         &mut self,
         now: Instant,
         key: &Ipv4FlowKey,
         destination: Endpoint,
         hairpin: bool,
-    ) -> Result<Translation, DropReason> {
+        source: &mut Source,
+    ) -> Result<(), DropReason> {
         let protocol = IpProtocol(key.protocol());
         let inside = Endpoint::source_of(key);
         let (target, port) = (key.destination(), key.destination_port());
         let Some((index, rule)) = self.rule_for(inside.address, target, protocol, port) else {
             return Err(DropReason::NoRule);
         };
-        let source = match &rule.action {
-            Action::Bypass => return Ok(Translation::Bypass),
+        match &rule.action {
+            Action::Bypass => source.bypasses = true,
             Action::Drop => return Err(DropReason::Rule),
             Action::Static { outside } => {
                 let address = transplant(inside.address, rule.matching.source, *outside);
                 self.admit(now, inside.address, false)?;
-                Source::fixed(Endpoint::new(address, inside.port), index)
+                *source = Source::fixed(Endpoint::new(address, inside.port), index);
             }
             Action::Dynamic { pool, .. } => {
                 let pool = *pool;
@@ -89,10 +99,8 @@ impl Nat {
                     self.tell_exhausted(now, pool, protocol, inside.address);
                     return Err(DropReason::NoPort);
                 };
-                Source {
-                    flags: FlowFlags::SOURCE_ADDRESS,
-                    ..Source::fixed(Endpoint::new(address, inside.port), index)
-                }
+                let outside = Endpoint::new(address, inside.port);
+                *source = Source::holding(outside, index, FlowFlags::SOURCE_ADDRESS);
             }
             Action::Napt(napt) => {
                 // RFC 4787 §6 MUST (req-9-a): a hairpinned packet has the outside source.
@@ -100,10 +108,10 @@ impl Nat {
                     return Err(DropReason::Rule);
                 }
                 let napt = napt.clone();
-                self.share(now, key, destination, index, &napt)?
+                self.share(now, key, destination, index, &napt, source)?;
             }
-        };
-        Ok(Translation::Source(source))
+        }
+        Ok(())
     }
 
     /// Shares outside addresses by ports.
@@ -114,11 +122,15 @@ impl Nat {
         destination: Endpoint,
         rule: u16,
         napt: &Napt,
-    ) -> Result<Source, DropReason> {
+        source: &mut Source,
+    ) -> Result<(), DropReason> {
         let protocol = IpProtocol(key.protocol());
         let inside = Endpoint::source_of(key);
         let kind = match PortKind::of(protocol) {
-            Some(PortKind::Gre) | None => return self.share_address(now, key, rule, napt),
+            Some(PortKind::Gre) | None => {
+                *source = Source::fixed(self.share_address(now, key, napt)?, rule);
+                return Ok(());
+            }
             Some(kind) => kind,
         };
         // A mapping that was asked for explicitly is used whatever the rule says.
@@ -137,13 +149,15 @@ impl Nat {
             Mapping::PerDestination { limit, sticky } => {
                 // What was asked for explicitly stands for all destinations.
                 if let Some(outside) = self.mappings.by_inside(kind, inside) {
-                    return self.reuse(now, kind, inside, outside, rule);
+                    return self.reuse(now, kind, inside, outside, rule, source);
                 }
-                return self.share_port(now, kind, key, destination, rule, napt, limit, sticky);
+                let limits = (limit, sticky);
+                *source = self.share_port(now, kind, key, destination, rule, napt, limits)?;
+                return Ok(());
             }
         };
         if let Some(outside) = found {
-            return self.reuse(now, kind, inside, outside, rule);
+            return self.reuse(now, kind, inside, outside, rule, source);
         }
         self.admit(now, inside.address, true)?;
         let new = NewMapping {
@@ -159,10 +173,9 @@ impl Nat {
             self.tell_exhausted(now, napt.pool, protocol, inside.address);
             return Err(DropReason::NoPort);
         };
-        Ok(Source {
-            made: Some(new),
-            ..mapped(outside, rule)
-        })
+        *source = Source::mapped(outside, rule);
+        source.made = true;
+        Ok(())
     }
 
     /// Uses a mapping that is there for one session more.
@@ -173,13 +186,15 @@ impl Nat {
         inside: Endpoint,
         outside: Endpoint,
         rule: u16,
-    ) -> Result<Source, DropReason> {
+        source: &mut Source,
+    ) -> Result<(), DropReason> {
         let slot = self.mappings.by_outside(kind, outside);
         if slot.is_some_and(|slot| slot.sessions() == u16::MAX) {
             return Err(DropReason::Limit);
         }
         self.admit(now, inside.address, false)?;
-        Ok(mapped(outside, rule))
+        *source = Source::mapped(outside, rule);
+        Ok(())
     }
 
     /// What a new mapping of an inside endpoint would like its port to be.
@@ -233,7 +248,7 @@ impl Nat {
             return self.make_in_share(now, pool_index, wish, new);
         }
         let pool = self.pools.get_mut(pool_index)?;
-        let random = &mut *self.random;
+        let random = &mut self.random;
         if is_paired
             && pool.members.len() > 1
             && let Some(index) = self.subscribers.pair(subscriber, pool_index)
@@ -289,7 +304,7 @@ impl Nat {
                 range: share.ports,
                 ..wish.clone()
             };
-            let random = &mut *self.random;
+            let random = &mut self.random;
             made = self.mappings.create(now, address, &wish, new, random);
             if made.is_some() || grown {
                 break;
@@ -339,8 +354,7 @@ impl Nat {
         destination: Endpoint,
         rule: u16,
         napt: &Napt,
-        limit: u32,
-        sticky: bool,
+        (limit, sticky): (u32, bool),
     ) -> Result<Source, DropReason> {
         let inside = Endpoint::source_of(key);
         self.admit(now, inside.address, true)?;
@@ -361,7 +375,7 @@ impl Nat {
             Some(index) => pool.place_of(index),
             None => paired.and_then(|index| pool.place_of(index)),
         };
-        let first = first.unwrap_or_else(|| random_below(count, &mut *self.random));
+        let first = first.unwrap_or_else(|| random_below(count, &mut self.random));
         let tries = if paired.is_some() {
             1
         } else {
@@ -390,17 +404,14 @@ impl Nat {
             };
             let port = self
                 .crowds
-                .allocate(crowd, &wish, limit, is_open, &mut *self.random);
+                .allocate(crowd, &wish, limit, is_open, &mut self.random);
             if let Some(port) = port {
                 let outside = Endpoint::new(address, port);
                 let mut flags = FlowFlags::SOURCE_CROWD;
                 if sticky && port != inside.port {
                     flags.set(FlowFlags::STICKY);
                 }
-                return Ok(Source {
-                    flags,
-                    ..Source::fixed(outside, rule)
-                });
+                return Ok(Source::holding(outside, rule, flags));
             }
         }
         self.tell_exhausted(now, napt.pool, protocol, inside.address);
@@ -412,9 +423,8 @@ impl Nat {
         &mut self,
         now: Instant,
         key: &Ipv4FlowKey,
-        rule: u16,
         napt: &Napt,
-    ) -> Result<Source, DropReason> {
+    ) -> Result<Endpoint, DropReason> {
         let inside = Endpoint::source_of(key);
         self.admit(now, inside.address, false)?;
         let paired = self.subscribers.pair(inside.address, napt.pool);
@@ -424,12 +434,12 @@ impl Nat {
         let index = match paired {
             Some(index) => index,
             None => {
-                let place = random_below(pool.members.len(), &mut *self.random);
+                let place = random_below(pool.members.len(), &mut self.random);
                 *pool.members.get(place).ok_or(DropReason::NoRule)?
             }
         };
         let address = self.mappings.address(index).ok_or(DropReason::NoRule)?;
-        Ok(Source::fixed(Endpoint::new(address, inside.port), rule))
+        Ok(Endpoint::new(address, inside.port))
     }
 
     /// Asks whether a subscriber may have another session, and tells when it may not.
@@ -483,21 +493,15 @@ impl Nat {
             let crowd = (index, kind, destination);
             self.crowds.release(crowd, source.outside.port);
         }
-        if let Some(new) = &source.made {
-            self.mappings.undo(now, new, source.outside);
+        if source.made
+            && let Some(kind) = PortKind::of(protocol)
+        {
+            let peer = destination.address;
+            self.mappings.undo(now, kind, source.outside, peer);
         }
         if source.flags.has(FlowFlags::SOURCE_ADDRESS) {
             self.bindings.release(source.outside.address, false);
         }
-    }
-}
-
-/// A mapping that a session is going to hold.
-const fn mapped(outside: Endpoint, rule: u16) -> Source {
-    let flags = FlowFlags::SOURCE_MAPPING.with(FlowFlags::KEEPS_SOURCE);
-    Source {
-        flags,
-        ..Source::fixed(outside, rule)
     }
 }
 

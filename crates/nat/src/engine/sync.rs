@@ -132,17 +132,13 @@ impl Nat {
         let source = Endpoint::destination_of(&record.reply);
         let destination = Endpoint::source_of(&record.reply);
         let wanted = Endpoint::destination_of(key);
-        let mut taken = Source {
-            outside: source,
-            flags,
-            rule,
-            made: None,
-        };
+        let mut taken = Source::holding(source, rule, flags);
         let mut made = None;
         if let Some(kind) = PortKind::of(protocol) {
             if flags.has(FlowFlags::SOURCE_MAPPING) {
                 let inside = Endpoint::source_of(key);
-                taken.made = self.claim(now, kind, inside, source, destination.address, rule)?;
+                let claimed = self.claim(now, kind, inside, source, destination.address, rule)?;
+                taken.made = claimed.is_some();
             }
             if flags.has(FlowFlags::SOURCE_CROWD) && !self.join_crowd(kind, source, destination) {
                 return Err(ImportError::Taken);
@@ -158,12 +154,21 @@ impl Nat {
         if let Err(error) = self.take_loans(&taken, ends, wanted.address) {
             self.undo_source(now, protocol, destination, &taken);
             if let Some(made) = made {
-                self.mappings.undo(now, &made, wanted);
+                self.mappings.undo(now, made.protocol, wanted, made.peer);
             }
             return Err(error);
         }
-        let flow =
+        let mut flow =
             NatFlow::restored(record.state, record.initiator, record.responder).with(rule, flags);
+        let from_inside = record.initiator == Side::Inside;
+        let subscriber = if from_inside {
+            key.source()
+        } else {
+            destination.address
+        };
+        self.subscribers.expect(now, subscriber);
+        flow.flags.set(self.enter(subscriber, from_inside, &taken));
+        let flags = flow.flags;
         let new = NewFlow {
             original: *key,
             reply: record.reply,
@@ -180,13 +185,14 @@ impl Nat {
                 if let Some(made) = made {
                     self.note_made(now, made.protocol, &made, wanted);
                 }
-                self.hold(now, inserted.id, key, &taken, destination);
+                self.hold(now, flags, key, &taken, destination);
                 Ok(())
             }
             Err(error) => {
+                self.leave(now, subscriber, flags, rule);
                 self.undo_source(now, protocol, destination, &taken);
                 if let Some(made) = made {
-                    self.mappings.undo(now, &made, wanted);
+                    self.mappings.undo(now, made.protocol, wanted, made.peer);
                 }
                 if flags.has(FlowFlags::DESTINATION_ADDRESS) {
                     self.bindings.release(wanted.address, false);
@@ -417,6 +423,7 @@ impl Nat {
 
     fn note_made(&mut self, now: Instant, kind: PortKind, new: &NewMapping, outside: Endpoint) {
         bump(&mut self.stats.mappings_created);
+        self.subscribers.expect(now, new.inside.address);
         self.subscribers.enter_mapping(new.inside.address);
         if let Some(mapping) = self.mapping_at(kind, outside) {
             self.mapping_event(NatEvent::MappingCreated { at: now, mapping }, &mapping);

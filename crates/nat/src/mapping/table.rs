@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use core::ops::RangeInclusive;
 use core::time::Duration;
-use flow_table::{FlowHash, Ipv4FlowKey, NhHash};
+use flow_table::{FlowHash, Ipv4FlowKey, NhHash, prefetch};
 use packet_buffer::wire::IpProtocol;
 use packet_buffer::{Instant, RandomSource};
 
@@ -104,7 +104,22 @@ impl MappingTable {
     }
 
     /// The number of a shared address.
+    #[inline]
     pub(crate) fn index_of(&self, address: Ipv4Addr) -> Option<u16> {
+        // Where the addresses are one range, an address says where it is.
+        let (first, last) = (self.addresses.first()?, self.addresses.last()?);
+        let offset = address.to_bits().checked_sub(first.to_bits())?;
+        if address > *last {
+            return None;
+        }
+        if self.addresses.get(offset as usize) == Some(&address) {
+            return u16::try_from(offset).ok();
+        }
+        self.search_address(address)
+    }
+
+    #[inline(never)]
+    fn search_address(&self, address: Ipv4Addr) -> Option<u16> {
         let index = self.addresses.binary_search(&address).ok()?;
         u16::try_from(index).ok()
     }
@@ -249,6 +264,7 @@ impl MappingTable {
     ) -> Option<Endpoint> {
         let space = self.open_space(index, new.protocol)?;
         let port = space.ports.allocate(now, wish, random)?;
+        self.fetch_slot(index, new.protocol, port);
         self.fill(join(index, port), new)
     }
 
@@ -315,17 +331,31 @@ impl MappingTable {
         }
     }
 
-    /// Reads what the release of a session with these keys will read, so that it is in the cache.
-    pub(crate) fn touch(&self, reply: &Ipv4FlowKey, original: &Ipv4FlowKey) -> u32 {
+    /// Asks the processor to fetch what the release of a session with these keys reads.
+    pub(crate) fn fetch(&self, reply: &Ipv4FlowKey, original: &Ipv4FlowKey) {
         let Some(protocol) = PortKind::of(IpProtocol(reply.protocol())) else {
-            return 0;
+            return;
         };
-        let head = self.heads.get(protocol.index()).and_then(|heads| {
-            let inside = Endpoint::source_of(original);
-            heads.get(self.bucket(inside, protocol)).copied()
-        });
-        let slot = self.by_outside(protocol, Endpoint::destination_of(reply));
-        head.unwrap_or(NONE) ^ slot.map_or(0, |slot| slot.next())
+        self.fetch_inside(protocol, Endpoint::source_of(original));
+        if let Some(index) = self.index_of(reply.destination()) {
+            self.fetch_slot(index, protocol, reply.destination_port());
+        }
+    }
+
+    /// Asks the processor to fetch where the search for the mapping of an inside endpoint begins.
+    pub(crate) fn fetch_inside(&self, protocol: PortKind, inside: Endpoint) {
+        let bucket = self.bucket(inside, protocol);
+        let heads = self.heads.get(protocol.index());
+        if let Some(head) = heads.and_then(|heads| heads.get(bucket)) {
+            prefetch(head);
+        }
+    }
+
+    fn fetch_slot(&self, index: u16, protocol: PortKind, port: u16) {
+        let space = self.space(index, protocol);
+        if let Some(words) = space.and_then(|space| space.slots.get(usize::from(port))) {
+            prefetch(words);
+        }
     }
 
     /// Makes a mapping stay without sessions, or not any more; then it goes when it has none.
@@ -365,13 +395,19 @@ impl MappingTable {
         self.discard(now, protocol, handle, peer, seen)
     }
 
-    /// Takes a mapping back that no session has come to use.
-    pub(crate) fn undo(&mut self, now: Instant, new: &NewMapping, outside: Endpoint) {
+    /// Takes a mapping back that no session has come to use. `peer` is whom a mapping of [`SlotKind::Address`] is for.
+    pub(crate) fn undo(
+        &mut self,
+        now: Instant,
+        protocol: PortKind,
+        outside: Endpoint,
+        peer: Ipv4Addr,
+    ) {
         if let Some(index) = self.index_of(outside.address) {
             let handle = join(index, outside.port);
-            let unused = self.slot(handle, new.protocol);
+            let unused = self.slot(handle, protocol);
             if unused.is_some_and(|slot| slot.sessions() == 0 && !slot.is_explicit()) {
-                self.discard(now, new.protocol, handle, new.peer, false);
+                self.discard(now, protocol, handle, peer, false);
             }
         }
     }

@@ -336,3 +336,37 @@ fn n38_sessions_of_a_forward_go_with_it() {
     new.forwards = vec![forward(8_080, B), forward(8_081, B)];
     assert_eq!(import(&new), [(8_080, gone), (8_081, Ok(()))]);
 }
+
+/// What a subscriber has is counted at the standby, too: its limits, and the outside address that all of its mappings
+/// have.
+#[test]
+fn limits_and_the_paired_address_go_along() {
+    let mut config = config(Profile::Rfc);
+    let addresses = [203, 0, 113, 10].into()..=[203, 0, 113, 41].into();
+    config.pools = vec![nat::Pool::of_range(addresses)];
+    config.limits.sessions_per_subscriber = Some(3);
+    config.limits.mappings_per_subscriber = Some(3);
+    let (mut active, mut standby) = pair(&config);
+    let first = map(&mut active, at(0), end(A, 5_000), end(SERVER, 53));
+    let second = map(&mut active, at(0), end(A, 5_001), end(SERVER, 53));
+    assert_eq!(first.ip(), second.ip());
+    for record in active.export() {
+        standby.import(at(0), &record).unwrap();
+        // One that is refused counts for nobody.
+        assert_eq!(standby.import(at(0), &record), Err(ImportError::Clash));
+    }
+    assert_eq!(standby.subscriber_count(), 1);
+    let third = map(&mut standby, at(0), end(A, 5_002), end(SERVER, 53));
+    assert_eq!(third.ip(), first.ip());
+    let fourth = udp(end(A, 5_003), end(SERVER, 53));
+    let refused = drop_of(&mut standby, at(0), Inside, fourth.clone());
+    assert_eq!(refused, DropReason::Limit);
+    // With a session that ends, room comes for another one; with the last one the subscriber is forgotten.
+    assert!(standby.remove_session(at(0), &records(&active)[0].original));
+    pass(&mut standby, at(0), Inside, fourth);
+    run_until(&mut standby, at(10_000));
+    assert_eq!(
+        (standby.session_count(), standby.subscriber_count()),
+        (0, 0)
+    );
+}
