@@ -331,13 +331,14 @@ impl Nat {
         let outside = match (expect.outside_port, divided) {
             (Some(port), _) => {
                 let outside = Endpoint::new(self.mappings.address(index)?, port);
-                self.make_at(now, pool?, outside, &new)?
+                self.take_port_at(now, pool?, kind, outside, inside.address)?
             }
-            (None, Some(pool)) => self.make_mapping(now, pool, &wish, &new)?,
+            (None, Some(pool)) => self.take_port(now, pool, kind, &wish, inside.address)?,
             (None, None) => self
                 .mappings
-                .create(now, index, &wish, &new, &mut self.random)?,
+                .take(now, index, kind, &wish, &mut self.random)?,
         };
+        self.mappings.make(outside, &new)?;
         self.subscribers.enter_mapping(inside.address);
         bump(&mut self.stats.mappings_created);
         if let Some(mapping) = self.mapping_at(kind, outside) {

@@ -176,11 +176,12 @@ impl Nat {
             kind: SlotKind::Endpoint,
         };
         let outside = self
-            .place(now, request, pool, &new)
+            .place(now, request, pool, kind)
             .map_err(|reason| match reason {
                 _ if request.only_suggested => ExplicitError::NotAvailable,
                 _ => ExplicitError::NoPort,
             })?;
+        self.mappings.make(outside, &new);
         self.mappings.set_explicit(now, kind, outside, true);
         self.explicits.set(kind, outside, expires);
         self.subscribers.enter_mapping(request.inside.address);
@@ -246,13 +247,13 @@ impl Nat {
         }
     }
 
-    /// Finds a place for a new mapping: where it is suggested, or anywhere in the pool.
+    /// Takes a port for a new mapping: where it is suggested, or anywhere in the pool.
     fn place(
         &mut self,
         now: Instant,
         request: &ExplicitRequest,
         pool: usize,
-        new: &NewMapping,
+        kind: PortKind,
     ) -> Result<Endpoint, DropReason> {
         let Endpoint { address, port } = request.suggested;
         let subscriber = request.inside.address;
@@ -283,17 +284,17 @@ impl Nat {
                 return Err(DropReason::NoPort);
             };
             let outside = Endpoint::new(at, port);
-            let made = self.make_at(now, pool, outside, new);
-            return made.ok_or(DropReason::NoPort);
+            let taken = self.take_port_at(now, pool, kind, outside, subscriber);
+            return taken.ok_or(DropReason::NoPort);
         }
-        let made = match index {
+        let taken = match index {
             Some(index) if !self.partitions.contains_key(&pool) => {
                 self.mappings
-                    .create(now, index, &wish, new, &mut self.random)
+                    .take(now, index, kind, &wish, &mut self.random)
             }
-            _ => self.make_mapping(now, pool, &wish, new),
+            _ => self.take_port(now, pool, kind, &wish, subscriber),
         };
-        made.ok_or(DropReason::NoPort)
+        taken.ok_or(DropReason::NoPort)
     }
 
     /// The first rule that gives an inside address a place outside, whatever the destination.

@@ -6,7 +6,7 @@ use super::{Alarm, Forward, Nat, is_syn, may_fragment};
 use crate::config::{Action, Filtering, Pooling, Side};
 use crate::event::NatEvent;
 use crate::flow::{FlowFlags, NatFlow};
-use crate::mapping::{Endpoint, PortKind};
+use crate::mapping::{Endpoint, NewMapping, PortKind};
 use crate::rewrite::Layout;
 use crate::verdict::{DropReason, bump};
 use core::net::Ipv4Addr;
@@ -25,11 +25,12 @@ pub(super) enum Opened {
     Local,
 }
 
-/// Everything that a new session is made of.
-struct Plan {
-    flow: NatFlow,
+/// Everything that a new session is made of. What was just written in parts is left where it is: to copy it as a whole,
+/// processors wait until all that was written has reached the cache.
+struct Plan<'a> {
+    flow: &'a NatFlow,
     /// What the initiator's packets become: this source, and the destination below.
-    source: Source,
+    source: &'a Source,
     destination: Endpoint,
     /// What of the responder is translated.
     target: Option<Destination>,
@@ -106,7 +107,7 @@ impl Nat {
         let flow = match flow {
             Ok(flow) => flow,
             Err(why) => {
-                self.undo_source(now, protocol, destination, &source);
+                self.undo_source(now, protocol, key.source(), destination, &source);
                 return Err(DropReason::Invalid(why));
             }
         };
@@ -118,12 +119,12 @@ impl Nat {
                 source.outside.address,
             ) && self.lets_in(protocol, wanted, source.outside))
         {
-            self.undo_source(now, protocol, destination, &source);
+            self.undo_source(now, protocol, key.source(), destination, &source);
             return Err(DropReason::Filtered);
         }
         let plan = Plan {
-            flow,
-            source,
+            flow: &flow,
+            source: &source,
             destination,
             target,
             responder,
@@ -172,8 +173,8 @@ impl Nat {
         source.outside.address = self.alias_of(key.source()).unwrap_or(key.source());
         source.rule = target.rule;
         let plan = Plan {
-            flow,
-            source,
+            flow: &flow,
+            source: &source,
             destination: target.inside,
             target: Some(target),
             responder: Side::Inside,
@@ -201,10 +202,9 @@ impl Nat {
         now: Instant,
         key: &Ipv4FlowKey,
         packet: &FlowPacket<'_>,
-        plan: &Plan,
+        plan: &Plan<'_>,
     ) -> Result<Forward, DropReason> {
-        let (source, destination, target) = (&plan.source, plan.destination, &plan.target);
-        let mut flow = plan.flow;
+        let (source, destination, target) = (plan.source, plan.destination, &plan.target);
         let protocol = IpProtocol(key.protocol());
         let (mut from, mut to) = (
             (destination.address, destination.port),
@@ -212,21 +212,20 @@ impl Nat {
         );
         let is_expected =
             target.is_some_and(|target| target.flags.has(FlowFlags::DESTINATION_MAPPING));
+        let mut flags = plan.flow.flags.with(source.flags);
         if self.config.learn_tunnels && is_tunnel(protocol) && !is_expected {
             // What the answers carry is not known yet.
             (from.1, to.1) = (0, 0);
-            flow.flags.set(FlowFlags::LEARNED);
+            flags.set(FlowFlags::LEARNED);
         }
         let reply = Ipv4FlowKey::new(from, to, protocol.0, key.zone());
-        flow.rule = source.rule;
-        flow.flags.set(source.flags);
         if let Some(target) = target {
-            flow.flags.set(target.flags);
+            flags.set(target.flags);
         }
-        let from_inside = flow.initiator() == Side::Inside;
+        let from_inside = plan.flow.initiator() == Side::Inside;
         let filters_addresses = from_inside && self.filters_addresses(source.rule);
         if filters_addresses {
-            flow.flags.set(FlowFlags::PEER);
+            flags.set(FlowFlags::PEER);
         }
         // Before anyone goes to make room: that may be the subscriber's last session.
         let subscriber = if from_inside {
@@ -234,20 +233,21 @@ impl Nat {
         } else {
             destination.address
         };
-        flow.flags.set(self.enter(subscriber, from_inside, source));
-        let flags = flow.flags;
+        flags.set(self.enter(subscriber, from_inside, source));
         let new = NewFlow {
             original: *key,
             reply,
-            deadline: now + flow.timeout(&self.config.timers),
+            deadline: now + plan.flow.timeout(&self.config.timers),
             class: 0,
-            value: flow,
+            value: plan.flow.with(source.rule, flags),
         };
-        let inserted = match self.sessions.insert(now, new) {
+        // Not moved: a session that had to go is large, and seldom there.
+        let inserted = self.sessions.insert(now, new);
+        let inserted = match &inserted {
             Ok(inserted) => inserted,
             Err(error) => {
                 self.leave(now, subscriber, flags, source.rule);
-                self.undo_source(now, protocol, destination, source);
+                self.undo_source(now, protocol, key.source(), destination, source);
                 return Err(match error.reason {
                     Refusal::Clash { .. } => DropReason::Clash,
                     _ => {
@@ -258,9 +258,9 @@ impl Nat {
                 });
             }
         };
-        if let Some(evicted) = inserted.evicted {
+        if let Some(evicted) = &inserted.evicted {
             bump(&mut self.stats.sessions_evicted);
-            self.release(now, &evicted);
+            self.release(now, evicted);
         }
         let id = inserted.id;
         bump(&mut self.stats.sessions_created);
@@ -344,6 +344,16 @@ impl Nat {
             key.source()
         };
         if let Some(kind) = kind {
+            if let Some(slot_kind) = source.makes {
+                let new = NewMapping {
+                    protocol: kind,
+                    inside: Endpoint::source_of(key),
+                    peer: destination.address,
+                    rule: source.rule,
+                    kind: slot_kind,
+                };
+                self.mappings.make(source.outside, &new);
+            }
             if flags.has(FlowFlags::SOURCE_MAPPING) {
                 let keeps = flags.has(FlowFlags::KEEPS_SOURCE);
                 self.mappings.hold(kind, source.outside, keeps);
@@ -361,7 +371,7 @@ impl Nat {
         if flags.has(FlowFlags::SOURCE_CROWD) {
             self.subscribers.enter_mapping(subscriber);
         }
-        if source.made {
+        if source.makes.is_some() {
             self.subscribers.enter_mapping(subscriber);
             bump(&mut self.stats.mappings_created);
             if self.config.max_events > 0

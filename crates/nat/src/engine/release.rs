@@ -136,26 +136,52 @@ impl Nat {
 
     /// Notes what a mapping's end means for others.
     pub(super) fn after_release(&mut self, now: Instant, kind: PortKind, held: Option<Held>) {
-        let Some(Held::Gone(mapping)) = held else {
+        let Some(Held::Gone { mapping, has_again }) = held else {
             return;
         };
         bump(&mut self.stats.mappings_ended);
-        let (inside, outside) = (mapping.inside, mapping.outside);
+        self.freed(
+            now,
+            kind,
+            mapping.inside.address,
+            mapping.outside,
+            has_again,
+        );
+        self.subscribers.leave_mapping(now, mapping.inside.address);
+        if self.config.max_events > 0 {
+            self.mapping_event(NatEvent::MappingDeleted { at: now, mapping }, &mapping);
+        }
+    }
+
+    /// Notes that a subscriber's port is free. `has_again` is whether its address had none.
+    pub(super) fn freed(
+        &mut self,
+        now: Instant,
+        kind: PortKind,
+        subscriber: Ipv4Addr,
+        outside: Endpoint,
+        has_again: bool,
+    ) {
         if let Some(pool) = self.partitioned_pool_of(outside.address)
             && let Some(partition) = self.partitions.get_mut(&pool)
         {
-            partition.released(now, inside.address, outside.address, outside.port);
+            partition.released(now, subscriber, outside.address, outside.port);
             self.tell_shares(pool);
         }
-        self.subscribers.leave_mapping(now, mapping.inside.address);
-        if let Some(index) = self.mappings.index_of(mapping.outside.address)
-            && self.mappings.free_ports(index, kind) > 0
-        {
+        if has_again && let Some(index) = self.mappings.index_of(outside.address) {
             for pool in &mut self.pools {
                 pool.open_again(kind, index);
             }
         }
-        self.mapping_event(NatEvent::MappingDeleted { at: now, mapping }, &mapping);
+    }
+
+    /// Notes that a port has been taken for a mapping of a subscriber's, wherever it is.
+    pub(super) fn note_taken(&mut self, now: Instant, subscriber: Ipv4Addr, outside: Endpoint) {
+        if let Some(pool) = self.partitioned_pool_of(outside.address)
+            && let Some(partition) = self.partitions.get_mut(&pool)
+        {
+            partition.taken(now, subscriber, outside.address, outside.port);
+        }
     }
 
     /// The pool that an address is of, if ports of that are divided among subscribers.

@@ -5,7 +5,7 @@ use super::{Alarm, Nat, PoolState};
 use crate::config::{Action, Mapping, Napt, Pooling, transplant};
 use crate::event::NatEvent;
 use crate::flow::FlowFlags;
-use crate::mapping::{Endpoint, MappingTable, NewMapping, PortKind, SlotKind};
+use crate::mapping::{Endpoint, MappingTable, PortKind, SlotKind};
 use crate::ports::{Parity, PortSet, Wish};
 use crate::verdict::DropReason;
 use core::net::Ipv4Addr;
@@ -32,8 +32,8 @@ pub(super) struct Source {
     pub(super) flags: FlowFlags,
     /// The rule.
     pub(super) rule: u16,
-    /// Whether the mapping was made for it.
-    pub(super) made: bool,
+    /// What mapping is to be made of it, whose port has been taken.
+    pub(super) makes: Option<SlotKind>,
     /// Whether a rule says that the sender is seen as it is.
     pub(super) bypasses: bool,
 }
@@ -60,7 +60,7 @@ impl Source {
             outside,
             flags,
             rule,
-            made: false,
+            makes: None,
             bypasses: false,
         }
     }
@@ -160,21 +160,14 @@ impl Nat {
             return self.reuse(now, kind, inside, outside, rule, source);
         }
         self.admit(now, inside.address, true)?;
-        let new = NewMapping {
-            protocol: kind,
-            inside,
-            peer: destination.address,
-            rule,
-            kind: slot_kind,
-        };
         let wish = self.wish(kind, inside, napt);
-        let made = self.make_mapping(now, napt.pool, &wish, &new);
-        let Some(outside) = made else {
+        let taken = self.take_port(now, napt.pool, kind, &wish, inside.address);
+        let Some(outside) = taken else {
             self.tell_exhausted(now, napt.pool, protocol, inside.address);
             return Err(DropReason::NoPort);
         };
         *source = Source::mapped(outside, rule);
-        source.made = true;
+        source.makes = Some(slot_kind);
         Ok(())
     }
 
@@ -232,20 +225,20 @@ impl Nat {
         }
     }
 
-    /// Makes a mapping at one of the pool's addresses.
-    pub(super) fn make_mapping(
+    /// Takes a port at one of the pool's addresses, for a mapping of a subscriber's.
+    pub(super) fn take_port(
         &mut self,
         now: Instant,
         pool_index: usize,
+        kind: PortKind,
         wish: &Wish,
-        new: &NewMapping,
+        subscriber: Ipv4Addr,
     ) -> Option<Endpoint> {
         let config = self.config.pools.get(pool_index)?;
-        let any = widened(new.protocol, config.ports.clone());
         let is_paired = config.pooling == Pooling::Paired;
-        let subscriber = new.inside.address;
+        let any = || widened(kind, config.ports.clone());
         if self.partitions.contains_key(&pool_index) {
-            return self.make_in_share(now, pool_index, wish, new);
+            return self.take_in_share(now, pool_index, kind, wish, subscriber);
         }
         let pool = self.pools.get_mut(pool_index)?;
         let random = &mut self.random;
@@ -254,21 +247,21 @@ impl Nat {
             && let Some(index) = self.subscribers.pair(subscriber, pool_index)
         {
             // RFC 4787 §4.1 RECOMMENDED (req-2): all mappings of the inside address have this one.
-            let made = self.mappings.create(now, index, wish, new, random);
-            return made.or_else(|| self.mappings.create(now, index, &any, new, random));
+            let taken = self.mappings.take(now, index, kind, wish, random);
+            return taken.or_else(|| self.mappings.take(now, index, kind, &any(), random));
         }
         pool.reopen(now, self.config.quarantine / 2);
         let mut last = None;
         for _ in 0..ADDRESSES_TRIED {
-            let Some((place, index)) = pool.pick(new.protocol, &self.mappings, random) else {
+            let Some((place, index)) = pool.pick(kind, &self.mappings, random) else {
                 break;
             };
-            let made = self.mappings.create(now, index, wish, new, random);
-            if self.mappings.free_ports(index, new.protocol) == 0 {
-                pool.close(new.protocol, place);
+            let taken = self.mappings.take(now, index, kind, wish, random);
+            if self.mappings.free_ports(index, kind) == 0 {
+                pool.close(kind, place);
             }
-            if made.is_some() {
-                return made;
+            if taken.is_some() {
+                return taken;
             }
             last = Some(index);
             if pool.members.len() == 1 {
@@ -276,20 +269,20 @@ impl Nat {
             }
         }
         // No address has a port of the class any more, as far as was tried.
-        self.mappings.create(now, last?, &any, new, random)
+        self.mappings.take(now, last?, kind, &any(), random)
     }
 
-    /// Makes a mapping in the subscriber's share of a pool.
-    fn make_in_share(
+    /// Takes a port in the subscriber's share of a pool.
+    fn take_in_share(
         &mut self,
         now: Instant,
         pool: usize,
+        kind: PortKind,
         wish: &Wish,
-        new: &NewMapping,
+        subscriber: Ipv4Addr,
     ) -> Option<Endpoint> {
-        let subscriber = new.inside.address;
         let partition = self.partitions.get_mut(&pool)?;
-        let mut made = None;
+        let mut taken = None;
         for index in 0..SHARES_TRIED {
             let share = partition.share(subscriber, index);
             let grown = share.is_none();
@@ -305,28 +298,27 @@ impl Nat {
                 ..wish.clone()
             };
             let random = &mut self.random;
-            made = self.mappings.create(now, address, &wish, new, random);
-            if made.is_some() || grown {
+            taken = self.mappings.take(now, address, kind, &wish, random);
+            if taken.is_some() || grown {
                 break;
             }
         }
-        if let Some(outside) = made {
+        if let Some(outside) = taken {
             partition.taken(now, subscriber, outside.address, outside.port);
         }
         self.tell_shares(pool);
-        made
+        taken
     }
 
-    /// Makes a mapping at this outside endpoint, if it lies in a share of the subscriber's where the
-    /// pool is divided.
-    pub(super) fn make_at(
+    /// Takes this port for a mapping of a subscriber's, if it lies in a share of that one where the pool is divided.
+    pub(super) fn take_port_at(
         &mut self,
         now: Instant,
         pool: usize,
+        kind: PortKind,
         outside: Endpoint,
-        new: &NewMapping,
+        subscriber: Ipv4Addr,
     ) -> Option<Endpoint> {
-        let subscriber = new.inside.address;
         if let Some(partition) = self.partitions.get(&pool) {
             let mut shares =
                 (0..SHARES_TRIED).map_while(|index| partition.share(subscriber, index));
@@ -334,11 +326,13 @@ impl Nat {
                 share.address == outside.address && share.ports.contains(&outside.port)
             })?;
         }
-        let made = self.mappings.create_at(now, outside, new)?;
-        if let Some(partition) = self.partitions.get_mut(&pool) {
-            partition.taken(now, subscriber, made.address, made.port);
+        if !self.mappings.take_at(now, kind, outside) {
+            return None;
         }
-        Some(made)
+        if let Some(partition) = self.partitions.get_mut(&pool) {
+            partition.taken(now, subscriber, outside.address, outside.port);
+        }
+        Some(outside)
     }
 
     /// Shares a port that may serve sessions to other destinations too.
@@ -478,30 +472,42 @@ impl Nat {
         self.alarm(now, Alarm::Ports(pool), event);
     }
 
-    /// Takes back what no session came to hold.
+    /// Takes back what no session came to hold. `inside` is whose it would have been.
     pub(super) fn undo_source(
         &mut self,
         now: Instant,
         protocol: IpProtocol,
+        inside: Ipv4Addr,
         destination: Endpoint,
         source: &Source,
     ) {
-        if source.flags.has(FlowFlags::SOURCE_CROWD)
-            && let Some(kind) = PortKind::of(protocol)
-            && let Some(index) = self.mappings.index_of(source.outside.address)
-        {
-            let crowd = (index, kind, destination);
-            self.crowds.release(crowd, source.outside.port);
-        }
-        if source.made
-            && let Some(kind) = PortKind::of(protocol)
-        {
-            let peer = destination.address;
-            self.mappings.undo(now, kind, source.outside, peer);
+        let outside = source.outside;
+        if let Some(kind) = PortKind::of(protocol) {
+            if source.flags.has(FlowFlags::SOURCE_CROWD)
+                && let Some(index) = self.mappings.index_of(outside.address)
+            {
+                self.crowds
+                    .release((index, kind, destination), outside.port);
+            }
+            if source.makes.is_some() {
+                self.give_back(now, kind, inside, outside);
+            }
         }
         if source.flags.has(FlowFlags::SOURCE_ADDRESS) {
-            self.bindings.release(source.outside.address, false);
+            self.bindings.release(outside.address, false);
         }
+    }
+
+    /// Gives a port back that was taken for a mapping, which was not made.
+    pub(super) fn give_back(
+        &mut self,
+        now: Instant,
+        kind: PortKind,
+        subscriber: Ipv4Addr,
+        outside: Endpoint,
+    ) {
+        let has_again = self.mappings.give_back(kind, outside);
+        self.freed(now, kind, subscriber, outside, has_again);
     }
 }
 

@@ -5,7 +5,7 @@ use super::source::Source;
 use crate::config::{Action, Mapping, Side, transplant};
 use crate::event::NatEvent;
 use crate::flow::{FlowFlags, NatFlow};
-use crate::mapping::{Endpoint, NewMapping, PortKind, SlotKind};
+use crate::mapping::{Endpoint, Held, NewMapping, PortKind, SlotKind};
 use crate::verdict::bump;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -64,6 +64,9 @@ const HOLDS: u16 = FlowFlags::SOURCE_MAPPING.0
     | FlowFlags::STICKY.0
     | FlowFlags::PEER.0
     | FlowFlags::LEARNED.0;
+
+/// The mappings that were made for a session: those of its source and of its destination.
+type Made = [Option<(NewMapping, Endpoint)>; 2];
 
 /// No session lives longer than this, whatever a record says.
 const LONGEST: Duration = Duration::from_secs(30 * 86_400);
@@ -132,30 +135,16 @@ impl Nat {
         let source = Endpoint::destination_of(&record.reply);
         let destination = Endpoint::source_of(&record.reply);
         let wanted = Endpoint::destination_of(key);
-        let mut taken = Source::holding(source, rule, flags);
-        let mut made = None;
-        if let Some(kind) = PortKind::of(protocol) {
-            if flags.has(FlowFlags::SOURCE_MAPPING) {
-                let inside = Endpoint::source_of(key);
-                let claimed = self.claim(now, kind, inside, source, destination.address, rule)?;
-                taken.made = claimed.is_some();
-            }
-            if flags.has(FlowFlags::SOURCE_CROWD) && !self.join_crowd(kind, source, destination) {
-                return Err(ImportError::Taken);
-            }
-            if flags.has(FlowFlags::DESTINATION_MAPPING) {
-                let claimed = self.claim(now, kind, destination, wanted, source.address, rule);
-                made = claimed.inspect_err(|_| {
-                    self.undo_source(now, protocol, destination, &taken);
-                })?;
-            }
+        let taken = Source::holding(source, rule, flags);
+        let mut made = Made::default();
+        if let Err(error) = self.claim_all(now, key, &taken, destination, &mut made) {
+            self.unclaim(now, made);
+            return Err(error);
         }
         let ends = (key.source(), destination.address);
         if let Err(error) = self.take_loans(&taken, ends, wanted.address) {
-            self.undo_source(now, protocol, destination, &taken);
-            if let Some(made) = made {
-                self.mappings.undo(now, made.protocol, wanted, made.peer);
-            }
+            self.undo_source(now, protocol, key.source(), destination, &taken);
+            self.unclaim(now, made);
             return Err(error);
         }
         let mut flow =
@@ -182,18 +171,16 @@ impl Nat {
                     self.release(now, &evicted);
                 }
                 bump(&mut self.stats.sessions_created);
-                if let Some(made) = made {
-                    self.note_made(now, made.protocol, &made, wanted);
-                }
                 self.hold(now, flags, key, &taken, destination);
+                for (new, outside) in made.into_iter().flatten() {
+                    self.note_made(now, &new, outside);
+                }
                 Ok(())
             }
             Err(error) => {
                 self.leave(now, subscriber, flags, rule);
-                self.undo_source(now, protocol, destination, &taken);
-                if let Some(made) = made {
-                    self.mappings.undo(now, made.protocol, wanted, made.peer);
-                }
+                self.undo_source(now, protocol, key.source(), destination, &taken);
+                self.unclaim(now, made);
                 if flags.has(FlowFlags::DESTINATION_ADDRESS) {
                     self.bindings.release(wanted.address, false);
                 }
@@ -365,6 +352,49 @@ impl Nat {
         })
     }
 
+    /// Claims what a session of these ends has outside, and notes in `made` which mappings had to be made for it.
+    fn claim_all(
+        &mut self,
+        now: Instant,
+        key: &Ipv4FlowKey,
+        source: &Source,
+        destination: Endpoint,
+        made: &mut Made,
+    ) -> Result<(), ImportError> {
+        let Some(kind) = PortKind::of(IpProtocol(key.protocol())) else {
+            return Ok(());
+        };
+        let (outside, wanted) = (source.outside, Endpoint::destination_of(key));
+        let [of_source, of_destination] = made;
+        if source.flags.has(FlowFlags::SOURCE_MAPPING) {
+            let inside = Endpoint::source_of(key);
+            let peer = destination.address;
+            *of_source = self.claim(now, kind, inside, outside, peer, source.rule)?;
+        }
+        if source.flags.has(FlowFlags::DESTINATION_MAPPING) {
+            let peer = outside.address;
+            *of_destination = self.claim(now, kind, destination, wanted, peer, source.rule)?;
+        }
+        // Last, so that nothing that fails behind it has to take it back.
+        if source.flags.has(FlowFlags::SOURCE_CROWD) && !self.join_crowd(kind, outside, destination)
+        {
+            return Err(ImportError::Taken);
+        }
+        Ok(())
+    }
+
+    /// Takes back mappings that were made for a session that did not come about.
+    fn unclaim(&mut self, now: Instant, made: Made) {
+        for (new, outside) in made.into_iter().flatten() {
+            let (kind, peer) = (new.protocol, new.peer);
+            if let Some(Held::Gone { has_again, .. }) =
+                self.mappings.unmake(now, kind, outside, peer)
+            {
+                self.freed(now, kind, new.inside.address, outside, has_again);
+            }
+        }
+    }
+
     /// Makes sure that an outside endpoint stands for an inside one; returns the mapping that had to
     /// be made.
     fn claim(
@@ -375,7 +405,7 @@ impl Nat {
         outside: Endpoint,
         peer: Ipv4Addr,
         rule: u16,
-    ) -> Result<Option<NewMapping>, ImportError> {
+    ) -> Result<Option<(NewMapping, Endpoint)>, ImportError> {
         if let Some(slot) = self.mappings.by_outside(kind, outside) {
             return if slot.inside() == inside {
                 Ok(None)
@@ -406,10 +436,12 @@ impl Nat {
             rule,
             kind: slot_kind,
         };
-        match self.mappings.create_at(now, outside, &new) {
-            Some(_) => Ok(Some(new)),
-            None => Err(ImportError::Taken),
+        if !self.mappings.take_at(now, kind, outside) {
+            return Err(ImportError::Taken);
         }
+        self.note_taken(now, inside.address, outside);
+        self.mappings.make(outside, &new);
+        Ok(Some((new, outside)))
     }
 
     /// Takes a port that is shared between destinations.
@@ -421,11 +453,11 @@ impl Nat {
         })
     }
 
-    fn note_made(&mut self, now: Instant, kind: PortKind, new: &NewMapping, outside: Endpoint) {
+    fn note_made(&mut self, now: Instant, new: &NewMapping, outside: Endpoint) {
         bump(&mut self.stats.mappings_created);
         self.subscribers.expect(now, new.inside.address);
         self.subscribers.enter_mapping(new.inside.address);
-        if let Some(mapping) = self.mapping_at(kind, outside) {
+        if let Some(mapping) = self.mapping_at(new.protocol, outside) {
             self.mapping_event(NatEvent::MappingCreated { at: now, mapping }, &mapping);
         }
     }

@@ -33,8 +33,13 @@ pub(crate) struct NewMapping {
 pub(crate) enum Held {
     /// Others use it.
     Still,
-    /// It is gone; this was the inside endpoint.
-    Gone(MappingInfo),
+    /// It is gone.
+    Gone {
+        /// What it was.
+        mapping: MappingInfo,
+        /// Whether its address has a port again, and had none before.
+        has_again: bool,
+    },
 }
 
 /// The ports of one outside address and protocol, and the mappings that have them.
@@ -253,39 +258,44 @@ impl MappingTable {
         Some(Endpoint::new(self.address(index)?, port))
     }
 
-    /// Takes a port of an address and makes a mapping of it, without sessions.
-    pub(crate) fn create(
+    /// Takes a port of an address for a mapping, which [`make`](Self::make) makes then.
+    pub(crate) fn take(
         &mut self,
         now: Instant,
         index: u16,
+        protocol: PortKind,
         wish: &Wish,
-        new: &NewMapping,
         random: &mut dyn RandomSource,
     ) -> Option<Endpoint> {
-        let space = self.open_space(index, new.protocol)?;
+        let space = self.open_space(index, protocol)?;
         let port = space.ports.allocate(now, wish, random)?;
-        self.fetch_slot(index, new.protocol, port);
-        self.fill(join(index, port), new)
+        self.fetch_slot(index, protocol, port);
+        self.endpoint(join(index, port))
     }
 
-    /// Makes a mapping at this outside endpoint and no other.
-    pub(crate) fn create_at(
-        &mut self,
-        now: Instant,
-        outside: Endpoint,
-        new: &NewMapping,
-    ) -> Option<Endpoint> {
-        let index = self.index_of(outside.address)?;
-        let space = self.open_space(index, new.protocol)?;
-        if !space.ports.claim(now, outside.port) {
-            return None;
-        }
-        self.fill(join(index, outside.port), new)
+    /// Takes this port and no other; whether it was free.
+    pub(crate) fn take_at(&mut self, now: Instant, protocol: PortKind, outside: Endpoint) -> bool {
+        let index = self.index_of(outside.address);
+        let space = index.and_then(|index| self.open_space(index, protocol));
+        space.is_some_and(|space| space.ports.claim(now, outside.port))
     }
 
-    /// Writes the slot of a port that was taken.
-    fn fill(&mut self, handle: u32, new: &NewMapping) -> Option<Endpoint> {
+    /// Gives a port back that was taken, and that nothing came of; whether the address had none left.
+    pub(crate) fn give_back(&mut self, protocol: PortKind, outside: Endpoint) -> bool {
+        let index = self.index_of(outside.address);
+        let space = index.and_then(|index| self.space_mut(index, protocol));
+        space.is_some_and(|space| {
+            let had_none = space.ports.free() == 0;
+            space.ports.release_unused(outside.port);
+            had_none
+        })
+    }
+
+    /// Makes a mapping of a port that was taken, without sessions.
+    pub(crate) fn make(&mut self, outside: Endpoint, new: &NewMapping) -> Option<()> {
         let protocol = new.protocol;
+        let index = self.index_of(outside.address)?;
+        let handle = join(index, outside.port);
         let mut next = NONE;
         match new.kind {
             SlotKind::Endpoint => {
@@ -302,15 +312,14 @@ impl MappingTable {
             }
             SlotKind::Session => {}
         }
-        let (index, port) = split(handle);
         let space = self.space_mut(index, protocol)?;
         if space.slots.is_empty() {
             space.slots = vec![[0; 4]; 1 << 16];
         }
         let slot = Slot::new(new.inside, new.rule, new.kind, next);
-        *space.slots.get_mut(usize::from(port))? = slot.words();
+        *space.slots.get_mut(usize::from(outside.port))? = slot.words();
         self.len += 1;
-        self.endpoint(handle)
+        Some(())
     }
 
     /// A session more uses the mapping; `None` when it has as many as can be counted.
@@ -395,21 +404,17 @@ impl MappingTable {
         self.discard(now, protocol, handle, peer, seen)
     }
 
-    /// Takes a mapping back that no session has come to use. `peer` is whom a mapping of [`SlotKind::Address`] is for.
-    pub(crate) fn undo(
+    /// Takes a mapping back that no session has come to use, and frees its port at once. `peer` is whom a mapping of
+    /// [`SlotKind::Address`] is for.
+    pub(crate) fn unmake(
         &mut self,
         now: Instant,
         protocol: PortKind,
         outside: Endpoint,
         peer: Ipv4Addr,
-    ) {
-        if let Some(index) = self.index_of(outside.address) {
-            let handle = join(index, outside.port);
-            let unused = self.slot(handle, protocol);
-            if unused.is_some_and(|slot| slot.sessions() == 0 && !slot.is_explicit()) {
-                self.discard(now, protocol, handle, peer, false);
-            }
-        }
+    ) -> Option<Held> {
+        let handle = join(self.index_of(outside.address)?, outside.port);
+        self.discard(now, protocol, handle, peer, false)
     }
 
     fn discard(
@@ -431,19 +436,22 @@ impl MappingTable {
         let (index, port) = split(handle);
         let space = self.space_mut(index, protocol)?;
         *space.slots.get_mut(usize::from(port))? = Slot::EMPTY.words();
+        let had_none = space.ports.free() == 0;
         if seen {
             space.ports.release(now, port);
         } else {
             space.ports.release_unused(port);
         }
+        let has_again = had_none && space.ports.free() > 0;
         self.len -= 1;
-        Some(Held::Gone(MappingInfo {
+        let mapping = MappingInfo {
             protocol: protocol.protocol(),
             inside: slot.inside(),
             outside: self.endpoint(handle)?,
             sessions: 0,
             is_explicit: false,
-        }))
+        };
+        Some(Held::Gone { mapping, has_again })
     }
 
     /// Takes a mapping out of the chain of its hash.

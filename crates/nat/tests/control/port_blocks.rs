@@ -235,3 +235,28 @@ proptest! {
         prop_assert_eq!(given, back);
     }
 }
+
+/// A session that finds the table full has taken a port of a block by then. Port and block come back.
+#[test]
+fn what_came_to_nothing_keeps_no_block() {
+    let mut config_of_nat = nat_config();
+    config_of_nat.pools = vec![Pool::of_range(EXTERNAL..=LAST)];
+    config_of_nat.quarantine = core::time::Duration::ZERO;
+    config_of_nat.max_sessions = 1;
+    config_of_nat.when_full = nat::WhenFull::Refuse;
+    let mut nat = Nat::new(config_of_nat, Box::new(SeededRandom::new(7))).unwrap();
+    nat.set_partition(0, Box::new(blocks(config())));
+    let now = Instant::from_secs(1);
+    assert!(send(&mut nat, now, (HOST, 9)).is_some());
+    let other = Ipv4Addr::new(10, 0, 1, 1);
+    for _ in 0..3 {
+        assert_eq!(send(&mut nat, now, (other, 9)), None);
+    }
+    let of_other: Vec<_> = shares(&mut nat)
+        .into_iter()
+        .filter(|share| share.subscriber == other)
+        .map(|share| share.is_given)
+        .collect();
+    assert_eq!(of_other, [true, false, true, false, true, false]);
+    assert_eq!(nat.mapping_count(), 1);
+}
