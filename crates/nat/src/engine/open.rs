@@ -17,8 +17,8 @@ use packet_buffer::wire::IpProtocol;
 
 /// What becomes of a packet that no session is known of.
 pub(super) enum Opened {
-    /// It opened one.
-    Forward(Forward),
+    /// It opened one, and how it is changed has been filled in.
+    Session,
     /// It passes as it is.
     Bypass,
     /// It is the router's own.
@@ -38,13 +38,14 @@ struct Plan<'a> {
 }
 
 impl Nat {
-    /// Opens a session for a packet that belongs to none.
+    /// Opens a session for a packet that belongs to none, and fills in how that is changed.
     pub(super) fn open(
         &mut self,
         now: Instant,
         side: Side,
         key: &Ipv4FlowKey,
         packet: &FlowPacket<'_>,
+        forward: &mut Option<Forward>,
     ) -> Result<Opened, DropReason> {
         // What a new session is written to lies all over the memory, and some of it is known already.
         self.sessions.fetch_room();
@@ -54,13 +55,13 @@ impl Nat {
         self.sweep(now);
         match side {
             Side::Inside => {
-                let opened = self.open_from_inside(now, key, packet);
+                let opened = self.open_from_inside(now, key, packet, forward);
                 if opened.is_err() {
                     self.subscribers.tidy(now, key.source());
                 }
                 opened
             }
-            Side::Outside => self.open_from_outside(now, key, packet),
+            Side::Outside => self.open_from_outside(now, key, packet, forward),
         }
     }
 
@@ -69,6 +70,7 @@ impl Nat {
         now: Instant,
         key: &Ipv4FlowKey,
         packet: &FlowPacket<'_>,
+        forward: &mut Option<Forward>,
     ) -> Result<Opened, DropReason> {
         let protocol = IpProtocol(key.protocol());
         let wanted = Endpoint::destination_of(key);
@@ -129,7 +131,8 @@ impl Nat {
             target,
             responder,
         };
-        self.begin(now, key, packet, &plan).map(Opened::Forward)
+        self.begin(now, key, packet, &plan, forward)?;
+        Ok(Opened::Session)
     }
 
     fn open_from_outside(
@@ -137,6 +140,7 @@ impl Nat {
         now: Instant,
         key: &Ipv4FlowKey,
         packet: &FlowPacket<'_>,
+        forward: &mut Option<Forward>,
     ) -> Result<Opened, DropReason> {
         let protocol = IpProtocol(key.protocol());
         let wanted = Endpoint::destination_of(key);
@@ -180,15 +184,15 @@ impl Nat {
             responder: Side::Inside,
         };
         let inside = plan.destination.address;
-        let opened = self.begin(now, key, packet, &plan);
-        if opened.is_err() {
+        let begun = self.begin(now, key, packet, &plan, forward);
+        if begun.is_err() {
             self.subscribers.tidy(now, inside);
         }
-        let opened = opened?;
+        begun?;
         if expected.is_some() {
             self.met(now, key);
         }
-        Ok(Opened::Forward(opened))
+        Ok(Opened::Session)
     }
 
     /// Whether the filters of a mapping that was asked for let a sender in.
@@ -203,7 +207,8 @@ impl Nat {
         key: &Ipv4FlowKey,
         packet: &FlowPacket<'_>,
         plan: &Plan<'_>,
-    ) -> Result<Forward, DropReason> {
+        forward: &mut Option<Forward>,
+    ) -> Result<(), DropReason> {
         let (source, destination, target) = (plan.source, plan.destination, &plan.target);
         let protocol = IpProtocol(key.protocol());
         let (mut from, mut to) = (
@@ -275,7 +280,7 @@ impl Nat {
         if flags.has(FlowFlags::LEARNED) {
             layout.protocol = None;
         }
-        Ok(Forward {
+        *forward = Some(Forward {
             id,
             from: *key,
             to: reply.reversed(),
@@ -287,7 +292,8 @@ impl Nat {
             promotes: false,
             is_syn: is_syn(packet),
             may_fragment: may_fragment(packet),
-        })
+        });
+        Ok(())
     }
 
     /// Counts a new session for its subscriber; returns what it holds by that.

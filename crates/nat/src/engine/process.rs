@@ -95,9 +95,11 @@ impl Nat {
                 Tracked::Reopen(id) => reopened = Some(id),
             }
         }
-        match self.begin_with(now, side, &key, parsed, reopened) {
-            Ok(forward) => self.forward_special(now, packet, &forward),
-            Err(verdict) => verdict,
+        let mut forward = None;
+        let otherwise = self.begin_with(now, side, &key, parsed, reopened, &mut forward);
+        match &forward {
+            Some(forward) => self.forward_special(now, packet, forward),
+            None => otherwise,
         }
     }
 
@@ -160,13 +162,16 @@ impl Nat {
                 Tracked::Reopen(id) => reopened = Some(id),
             }
         }
-        match self.begin_with(now, side, &key, &parsed, reopened) {
-            Ok(forward) => self.forward_special(now, packet, &forward),
-            Err(verdict) => verdict,
+        let mut forward = None;
+        let otherwise = self.begin_with(now, side, &key, &parsed, reopened, &mut forward);
+        match &forward {
+            Some(forward) => self.forward_special(now, packet, forward),
+            None => otherwise,
         }
     }
 
-    /// Begins a session with a packet, in place of another one when that is to be reopened.
+    /// Begins a session with a packet, in place of another one when that is to be reopened, and fills in how it is
+    /// changed. What is returned is for a packet that began none.
     #[inline(never)]
     fn begin_with(
         &mut self,
@@ -175,25 +180,28 @@ impl Nat {
         key: &Ipv4FlowKey,
         packet: &FlowPacket<'_>,
         reopened: Option<FlowId>,
-    ) -> Result<Forward, Verdict> {
+        forward: &mut Option<Forward>,
+    ) -> Verdict {
         let kept = reopened.map(|id| self.end_to_reopen(now, id));
-        let opened = self.open(now, side, key, packet);
+        let opened = self.open(now, side, key, packet, forward);
         if let Some(kept) = kept {
             self.let_go(now, kept);
         }
         match opened {
-            Ok(Opened::Forward(forward)) => {
-                self.answers.forget_syn(&forward.to.reversed());
-                Ok(forward)
+            Ok(Opened::Session) => {
+                if let Some(forward) = forward {
+                    self.answers.forget_syn(&forward.to.reversed());
+                }
+                Verdict::Forward { hairpin: false }
             }
             Ok(Opened::Bypass) => {
                 bump(&mut self.stats.bypassed);
-                Err(Verdict::Forward { hairpin: false })
+                Verdict::Forward { hairpin: false }
             }
-            Ok(Opened::Local) => Err(Verdict::Local),
+            Ok(Opened::Local) => Verdict::Local,
             Err(reason) => {
                 self.answer(now, side, packet, reason);
-                Err(Verdict::Drop(reason))
+                Verdict::Drop(reason)
             }
         }
     }
