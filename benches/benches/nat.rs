@@ -31,7 +31,9 @@ use nat::{Action, Matching, Nat, NatConfig, Pool, Profile, Rule, Side, Verdict, 
 use packet_buffer::checksum::internet_checksum;
 use packet_buffer::{Instant, PacketBuf};
 
-const NEW: &str = "NAPT, a session opens and another expires";
+const OPEN: &str = "NAPT, a session opens";
+const EXPIRE: &str = "NAPT, a session expires";
+const CHURN: &str = "NAPT, a session opens and another expires";
 const EXHAUSTED: &str = "NAPT, every port is taken";
 const OPENS: &str = "ports are free: a session opens, and is removed";
 const NOW: Instant = Instant::from_secs(1);
@@ -175,27 +177,236 @@ fn in_batches(sessions: usize) -> Option<Group<'static>> {
     })
 }
 
+/// Sessions beside those that come and go.
+const LIVE: usize = 50_000;
+/// Passes of new sessions before all of them are removed: what the first of them has touched has left the caches by
+/// then.
+const PASSES: usize = 48;
+const LIFETIME: Duration = Duration::from_secs(300);
+
+/// A translator for [`LIVE`] sessions and as many new ones.
+fn roomy(profile: Profile) -> Nat {
+    let mut config = config(profile, 2 * LIVE, 4);
+    config.quarantine = Duration::ZERO;
+    // One lifetime for all profiles.
+    config.timers = flow_state::Timers::rfc();
+    Nat::new(config, Box::new(Random(1))).unwrap()
+}
+
+/// A bare table with the same room.
+fn roomy_table() -> FlowTable<Ipv4FlowKey, [u8; VALUE]> {
+    FlowTable::new(Config::new(2 * LIVE), &mut Random(2)).unwrap()
+}
+
+fn bare_flow(original: Ipv4FlowKey, deadline: Instant) -> NewFlow<Ipv4FlowKey, [u8; VALUE]> {
+    NewFlow {
+        original,
+        reply: original.reversed(),
+        deadline,
+        class: 0,
+        value: [0; VALUE],
+    }
+}
+
+/// Looks a flow up, and adds it.
+fn add_bare(table: &mut FlowTable<Ipv4FlowKey, [u8; VALUE]>, now: Instant, octets: &[u8]) {
+    let original = key(octets);
+    assert!(table.lookup(now, &original).is_none());
+    assert!(
+        table
+            .insert(now, bare_flow(original, now + LIFETIME))
+            .is_ok()
+    );
+}
+
+/// A translator or a table, and packets that begin sessions.
+struct Opening<T> {
+    device: T,
+    packets: Packets,
+    /// Those whose sessions are there beside the others.
+    begun: Vec<Ipv4FlowKey>,
+    buffers: Vec<PacketBuf>,
+}
+
+impl<T> Opening<T> {
+    fn new(device: T, add: impl Fn(&mut T, &[u8])) -> Self {
+        let mut opening = Self {
+            device,
+            packets: Packets::in_order(LIVE + PASSES * PASS, packet),
+            begun: Vec::new(),
+            buffers: vec![PacketBuf::new(); BATCH],
+        };
+        for _ in 0..LIVE {
+            add(&mut opening.device, opening.packets.next());
+        }
+        opening
+    }
+
+    /// Removes all new sessions when it is time for that.
+    fn prepare(&mut self, remove: impl Fn(&mut T, &Ipv4FlowKey) -> bool) {
+        if self.begun.len() < PASSES * PASS {
+            return;
+        }
+        for key in self.begun.drain(..) {
+            assert!(remove(&mut self.device, &key));
+        }
+        self.packets.go_to(LIVE);
+    }
+
+    /// Notes the sessions of a pass; the packets are those before the next one.
+    fn note(&mut self) {
+        let before = self.begun.len() + LIVE;
+        self.begun
+            .extend((before..before + PASS).map(|n| key(&packet(n))));
+    }
+}
+
+fn opening() -> Group<'static> {
+    let forward = |verdict: &Verdict| matches!(verdict, Verdict::Forward { .. });
+    let add = move |nat: &mut Nat, octets: &[u8]| {
+        let mut buffer = PacketBuf::new();
+        load(&mut buffer, octets);
+        assert!(forward(&nat.process(NOW, Side::Inside, &mut buffer)));
+    };
+    let prepare = |state: &mut Opening<Nat>| {
+        state.prepare(|nat, key| nat.remove_session(NOW, key));
+        state.note();
+    };
+    let one_by_one = move |state: &mut Opening<Nat>| {
+        let buffer = &mut state.buffers[0];
+        for _ in 0..PASS {
+            load(buffer, state.packets.next());
+            let verdict = state.device.process(NOW, Side::Inside, buffer);
+            assert!(forward(&verdict), "{verdict:?}");
+        }
+    };
+    let in_batches = move |state: &mut Opening<Nat>| {
+        let mut verdicts = [Verdict::Local; BATCH];
+        for _ in 0..PASS / BATCH {
+            for buffer in &mut state.buffers {
+                load(buffer, state.packets.next());
+            }
+            let nat = &mut state.device;
+            nat.process_batch(NOW, Side::Inside, &mut state.buffers, &mut verdicts);
+            assert!(verdicts.iter().all(forward), "{verdicts:?}");
+        }
+    };
+    let bare_add = |table: &mut FlowTable<_, _>, octets: &[u8]| add_bare(table, NOW, octets);
+    let nat = |profile| Opening::new(roomy(profile), add);
+    Group::new(OPEN, PASS as u32)
+        .prepared_item("ours", nat(Profile::Rfc), prepare, one_by_one)
+        .prepared_item("in batches of 32", nat(Profile::Rfc), prepare, in_batches)
+        .prepared_item(
+            "ours, LinuxCompat",
+            nat(Profile::LinuxCompat),
+            prepare,
+            one_by_one,
+        )
+        .prepared_item(
+            "bare table",
+            Opening::new(roomy_table(), bare_add),
+            |state| {
+                state.prepare(|table, key| {
+                    let found = table.find(NOW, key).unwrap();
+                    table.remove(found.id).is_some()
+                });
+                state.note();
+            },
+            |state| {
+                let buffer = &mut state.buffers[0];
+                for _ in 0..PASS {
+                    load(buffer, state.packets.next());
+                    add_bare(&mut state.device, NOW, buffer.as_slice());
+                }
+            },
+        )
+        .at_most_nanoseconds(400.0)
+}
+
+/// A translator or a table whose oldest sessions expire in each run, and as many begin before the next.
+struct Expiring<T> {
+    device: T,
+    packets: Packets,
+    now: Instant,
+}
+
+impl<T> Expiring<T> {
+    /// How long it takes until another [`PASS`] of sessions is due.
+    const STEP: Duration = Duration::from_secs(6);
+
+    fn new(device: T, prepare: impl Fn(&mut Self)) -> Self {
+        let mut expiring = Self {
+            device,
+            packets: Packets::in_order(4 * LIVE, packet),
+            now: NOW,
+        };
+        for _ in 0..LIFETIME.as_secs() / Self::STEP.as_secs() - 1 {
+            prepare(&mut expiring);
+        }
+        expiring
+    }
+}
+
+fn expiring() -> Group<'static> {
+    let begin = |state: &mut Expiring<Nat>| {
+        let mut buffer = PacketBuf::new();
+        for _ in 0..PASS {
+            load(&mut buffer, state.packets.next());
+            let verdict = state.device.process(state.now, Side::Inside, &mut buffer);
+            assert!(matches!(verdict, Verdict::Forward { .. }), "{verdict:?}");
+        }
+        state.now += Expiring::<Nat>::STEP;
+    };
+    let expire = |state: &mut Expiring<Nat>| {
+        let before = state.device.session_count();
+        state.device.handle_timeout(state.now);
+        assert_eq!(before - state.device.session_count(), PASS);
+    };
+    let begin_bare = |state: &mut Expiring<FlowTable<_, _>>| {
+        for _ in 0..PASS {
+            add_bare(&mut state.device, state.now, state.packets.next());
+        }
+        state.now += Expiring::<Nat>::STEP;
+    };
+    let ours = |profile| Expiring::new(roomy(profile), begin);
+    Group::new(EXPIRE, PASS as u32)
+        .prepared_item("ours", ours(Profile::Rfc), begin, expire)
+        .prepared_item(
+            "ours, LinuxCompat",
+            ours(Profile::LinuxCompat),
+            begin,
+            expire,
+        )
+        .prepared_item(
+            "bare table",
+            Expiring::new(roomy_table(), begin_bare),
+            begin_bare,
+            |state| {
+                state.device.handle_timeout(state.now);
+                let mut expired = 0;
+                while state.device.poll_expired().is_some() {
+                    expired += 1;
+                }
+                assert_eq!(expired, PASS);
+            },
+        )
+}
+
 /// Sessions that come, never see an answer and expire: with each that comes, one goes.
-fn new_sessions() -> Group<'static> {
-    const LIVE: usize = 50_000;
-    let lifetime = Duration::from_secs(300);
-    let step = lifetime / LIVE as u32;
+fn coming_and_going() -> Group<'static> {
+    let step = LIFETIME / LIVE as u32;
+    let packets = Packets::in_order(4 * LIVE, packet);
     let ours = |profile: Profile| {
-        let mut config = config(profile, 2 * LIVE, 4);
-        config.quarantine = Duration::ZERO;
-        // One lifetime for all profiles.
-        config.timers = flow_state::Timers::rfc();
-        let mut nat = Nat::new(config, Box::new(Random(1))).unwrap();
-        let (mut now, mut n) = (NOW, 0);
+        let (mut nat, mut packets) = (roomy(profile), packets.clone_from_start());
+        let mut now = NOW;
         let mut buffer = PacketBuf::new();
         let mut open = move || {
             for _ in 0..PASS {
                 now += step;
-                n = (n + 1) % (4 * LIVE);
                 if nat.poll_timeout().is_some_and(|at| at <= now) {
                     nat.handle_timeout(now);
                 }
-                load(&mut buffer, &packet(n));
+                load(&mut buffer, packets.next());
                 let verdict = nat.process(now, Side::Inside, &mut buffer);
                 assert!(matches!(verdict, Verdict::Forward { .. }), "{verdict:?}");
             }
@@ -206,37 +417,25 @@ fn new_sessions() -> Group<'static> {
         open
     };
     let bare = {
-        let mut table: FlowTable<Ipv4FlowKey, [u8; 48]> =
-            FlowTable::new(Config::new(2 * LIVE), &mut Random(2)).unwrap();
-        let (mut now, mut n) = (NOW, 0);
+        let (mut table, mut packets) = (roomy_table(), packets.clone_from_start());
+        let mut now = NOW;
         let mut buffer = PacketBuf::new();
         move || {
             for _ in 0..PASS {
                 now += step;
-                n = (n + 1) % (4 * LIVE);
                 if table.poll_timeout().is_some_and(|at| at <= now) {
                     table.handle_timeout(now);
                     while table.poll_expired().is_some() {}
                 }
-                load(&mut buffer, &packet(n));
-                let original = key(buffer.as_slice());
-                let new = NewFlow {
-                    original,
-                    reply: original.reversed(),
-                    deadline: now + lifetime,
-                    class: 0,
-                    value: [0; 48],
-                };
-                black_box(table.lookup(now, &original).is_none());
-                black_box(table.insert(now, new).is_ok());
+                load(&mut buffer, packets.next());
+                add_bare(&mut table, now, buffer.as_slice());
             }
         }
     };
-    Group::new(NEW, PASS as u32)
+    Group::new(CHURN, PASS as u32)
         .item("ours", ours(Profile::Rfc))
         .item("ours, LinuxCompat", ours(Profile::LinuxCompat))
         .item("bare table", bare)
-        .at_most_nanoseconds(400.0)
 }
 
 /// Packets of new sessions when every port is taken, beside packets that open a session when ports are free, and
@@ -311,9 +510,11 @@ fn main() {
     let counts = [1, 1_000, 30_000, 64_512, 258_048, 1_032_192, 4_128_768];
     let counts = counts.into_iter().filter(move |it| !quick || *it < 100_000);
     let established = counts.flat_map(|it| [one_by_one(it), in_batches(it)]);
-    let others = [NEW, EXHAUSTED].into_iter().map(|name| {
+    let others = [OPEN, EXPIRE, CHURN, EXHAUSTED].into_iter().map(|name| {
         is_wanted(name).then(|| match name {
-            NEW => new_sessions(),
+            OPEN => opening(),
+            EXPIRE => expiring(),
+            CHURN => coming_and_going(),
             _ => exhausted(),
         })
     });

@@ -33,8 +33,8 @@ use criterion::{Criterion, Throughput};
 use rustix::time::{ClockId, clock_gettime};
 use std::env;
 
-/// What is measured: runs the given number of times.
-type Run<'a> = Box<dyn FnMut(u64) + 'a>;
+/// What is measured: runs the given number of times, and says how long that took.
+type Run<'a> = Box<dyn FnMut(u64) -> Duration + 'a>;
 
 /// One contender of a [`Group`].
 struct Item<'a> {
@@ -78,9 +78,36 @@ impl<'a> Group<'a> {
         self.items.push(Item {
             name: name.into(),
             run: Box::new(move |times| {
+                time(|| {
+                    for _ in 0..times {
+                        black_box(run());
+                    }
+                })
+            }),
+        });
+        self
+    }
+
+    /// Adds an item whose every run is prepared, which is not counted.
+    #[must_use]
+    pub fn prepared_item<S: 'a, R>(
+        mut self,
+        name: impl Into<String>,
+        mut state: S,
+        mut prepare: impl FnMut(&mut S) + 'a,
+        mut run: impl FnMut(&mut S) -> R + 'a,
+    ) -> Self {
+        self.items.push(Item {
+            name: name.into(),
+            run: Box::new(move |times| {
+                let mut taken = Duration::ZERO;
                 for _ in 0..times {
-                    black_box(run());
+                    prepare(&mut state);
+                    taken += time(|| {
+                        black_box(run(&mut state));
+                    });
                 }
+                taken
             }),
         });
         self
@@ -138,7 +165,7 @@ fn with_criterion(criterion: &mut Criterion, group: Group<'_>) {
     bench.throughput(Throughput::Elements(u64::from(group.operations)));
     for mut item in group.items {
         bench.bench_function(item.name, |bencher| {
-            bencher.iter_custom(|times| time(&mut item.run, times));
+            bencher.iter_custom(|times| (item.run)(times));
         });
     }
     bench.finish();
@@ -165,7 +192,7 @@ fn take_turns(group: &mut Group<'_>) -> Vec<Vec<f64>> {
         let first = round % turns.len().max(1);
         turns.rotate_left(first);
         for ((item, times), samples) in turns {
-            let taken = time(&mut item.run, u64::from(*times)).as_secs_f64() * 1e9;
+            let taken = (item.run)(u64::from(*times)).as_secs_f64() * 1e9;
             samples.push(taken / f64::from(*times) / operations);
         }
     }
@@ -175,16 +202,16 @@ fn take_turns(group: &mut Group<'_>) -> Vec<Vec<f64>> {
 /// How many runs of the item fill a turn; this warms it up as well.
 fn times_in_a_turn(item: &mut Item<'_>) -> u32 {
     let mut times = 1u32;
-    while times < 1 << 30 && time(&mut item.run, u64::from(times)) < TURN {
+    while times < 1 << 30 && (item.run)(u64::from(times)) < TURN {
         times *= 2;
     }
     times
 }
 
-/// The CPU time that the thread spends on so many runs.
-fn time(run: &mut Run<'_>, times: u64) -> Duration {
+/// The CPU time that the thread spends.
+fn time(run: impl FnOnce()) -> Duration {
     let start = thread_cpu_time();
-    run(times);
+    run();
     thread_cpu_time().saturating_sub(start)
 }
 

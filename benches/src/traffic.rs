@@ -65,6 +65,23 @@ impl Packets {
         }
     }
 
+    /// One packet of each of so many sessions, in order.
+    pub fn in_order<P: AsRef<[u8]>>(sessions: usize, make: impl Fn(usize) -> P) -> Self {
+        let mut octets = Vec::with_capacity(sessions * PACKET);
+        for n in 0..sessions {
+            octets.extend_from_slice(make(n).as_ref());
+        }
+        Self {
+            octets: octets.into(),
+            at: 0,
+        }
+    }
+
+    /// Goes on with packet `n`.
+    pub fn go_to(&mut self, n: usize) {
+        self.at = n * PACKET % self.octets.len();
+    }
+
     /// The same packets from the first one on.
     pub fn clone_from_start(&self) -> Self {
         Self {

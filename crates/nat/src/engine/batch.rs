@@ -39,10 +39,17 @@ impl Nat {
             count,
             &mut batch,
             |batch, at| match FlowPacket::peek_key(batch.packets.get(at)?.as_slice())? {
-                Key::V4(key) => Some(batch.nat.sessions.fetch_index(&key)),
+                Key::V4(key) => Some((batch.nat.sessions.fetch_index(&key), key)),
                 Key::V6(_) => None,
             },
-            |batch, ahead| batch.nat.sessions.fetch_flow(ahead),
+            |batch, (ahead, key)| {
+                let nat = &batch.nat;
+                let hint = nat.sessions.fetch_flow(ahead);
+                if hint.is_none() && side == Side::Inside {
+                    nat.fetch_new(&key);
+                }
+                hint
+            },
             |batch, at, hint| {
                 if let (Some(packet), Some(verdict)) =
                     (batch.packets.get_mut(at), batch.verdicts.get_mut(at))

@@ -49,9 +49,7 @@ impl Nat {
     ) -> Result<Opened, DropReason> {
         // What a new session is written to lies all over the memory, and some of it is known already.
         self.sessions.fetch_room();
-        if let Some(kind) = PortKind::of(IpProtocol(key.protocol())) {
-            self.mappings.fetch_inside(kind, Endpoint::source_of(key));
-        }
+        self.fetch_new(key);
         self.sweep(now);
         match side {
             Side::Inside => {
@@ -62,6 +60,13 @@ impl Nat {
                 opened
             }
             Side::Outside => self.open_from_outside(now, key, packet, forward),
+        }
+    }
+
+    /// Asks the processor to fetch where the mapping of a sender is searched for.
+    pub(super) fn fetch_new(&self, key: &Ipv4FlowKey) {
+        if let Some(kind) = PortKind::of(IpProtocol(key.protocol())) {
+            self.mappings.fetch_inside(kind, Endpoint::source_of(key));
         }
     }
 
@@ -106,6 +111,8 @@ impl Nat {
         if source.bypasses && destination == wanted {
             return Ok(Opened::Bypass);
         }
+        self.sessions
+            .fetch_index(&reply_of(key, destination, source.outside));
         let flow = match flow {
             Ok(flow) => flow,
             Err(why) => {
@@ -211,19 +218,16 @@ impl Nat {
     ) -> Result<(), DropReason> {
         let (source, destination, target) = (plan.source, plan.destination, &plan.target);
         let protocol = IpProtocol(key.protocol());
-        let (mut from, mut to) = (
-            (destination.address, destination.port),
-            (source.outside.address, source.outside.port),
-        );
+        let (mut responder, mut outside) = (destination, source.outside);
         let is_expected =
             target.is_some_and(|target| target.flags.has(FlowFlags::DESTINATION_MAPPING));
         let mut flags = plan.flow.flags.with(source.flags);
         if self.config.learn_tunnels && is_tunnel(protocol) && !is_expected {
             // What the answers carry is not known yet.
-            (from.1, to.1) = (0, 0);
+            (responder.port, outside.port) = (0, 0);
             flags.set(FlowFlags::LEARNED);
         }
-        let reply = Ipv4FlowKey::new(from, to, protocol.0, key.zone());
+        let reply = reply_of(key, responder, outside);
         if let Some(target) = target {
             flags.set(target.flags);
         }
@@ -421,6 +425,16 @@ impl Nat {
         };
         filtering == Filtering::AddressDependent
     }
+}
+
+/// The key of the answers to packets that are seen as coming from `outside`.
+fn reply_of(key: &Ipv4FlowKey, destination: Endpoint, outside: Endpoint) -> Ipv4FlowKey {
+    Ipv4FlowKey::new(
+        (destination.address, destination.port),
+        (outside.address, outside.port),
+        key.protocol(),
+        key.zone(),
+    )
 }
 
 /// Where it is noted that an inside endpoint has sent to an address.

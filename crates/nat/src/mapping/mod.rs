@@ -4,6 +4,7 @@
 //! it without a search; inside endpoints find theirs by a keyed hash.
 
 mod crowd;
+mod links;
 mod slot;
 mod table;
 

@@ -19,7 +19,7 @@ pub(crate) enum SlotKind {
 /// | word | holds |
 /// |---|---|
 /// | 0 | the inside address |
-/// | 1 | the next mapping whose inside endpoint has the same hash |
+/// | 1 | the [link](super::links) to the next mapping whose inside endpoint has the same hash |
 /// | 2 | the inside port, 10 bits of rule, 6 bits of flags |
 /// | 3 | sessions, and those of them that keep the mapping open |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,5 +1,6 @@
 //! All mappings, by outside and by inside endpoint.
 
+use super::links::Links;
 use super::slot::{Slot, SlotKind};
 use super::{Endpoint, MappingInfo, PortKind};
 use crate::ports::{PortSpace, Wish};
@@ -13,9 +14,6 @@ use core::time::Duration;
 use flow_table::{FlowHash, Ipv4FlowKey, NhHash, prefetch};
 use packet_buffer::wire::IpProtocol;
 use packet_buffer::{Instant, RandomSource};
-
-/// No mapping follows.
-const NONE: u32 = u32::MAX;
 
 /// A mapping to be made.
 #[derive(Debug, Clone, Copy)]
@@ -58,8 +56,9 @@ pub(crate) struct MappingTable {
     ranges: Vec<RangeInclusive<u16>>,
     /// By address, then protocol.
     spaces: Vec<Option<Box<Space>>>,
-    /// By protocol: the first mapping of each hash of an inside endpoint.
+    /// By protocol: links to the first mapping of each hash of an inside endpoint.
     heads: [Vec<u32>; PortKind::COUNT],
+    links: Links,
     /// How many of those there are for each protocol, a power of two.
     buckets: usize,
     /// Mappings of [`SlotKind::Address`].
@@ -86,6 +85,7 @@ impl MappingTable {
         let hash = NhHash::from_random(random);
         Self {
             spaces: (0..spaces).map(|_| None).collect(),
+            links: Links::of(addresses.len()),
             addresses,
             ranges,
             heads: Default::default(),
@@ -215,9 +215,12 @@ impl MappingTable {
         Some(result)
     }
 
-    fn bucket(&self, inside: Endpoint, protocol: PortKind) -> usize {
+    fn hash_of(&self, inside: Endpoint, protocol: PortKind) -> u64 {
         let word = u64::from(inside.address.to_bits()) << 16 | u64::from(inside.port);
-        let hash = self.hash.hash(&[word, protocol.index() as u64]);
+        self.hash.hash(&[word, protocol.index() as u64])
+    }
+
+    fn bucket(&self, hash: u64) -> usize {
         // The upper bits are the good ones; there are fewer buckets than 2^32.
         (hash >> 32) as usize & (self.buckets - 1)
     }
@@ -231,13 +234,16 @@ impl MappingTable {
     /// The outside endpoint that an inside one is mapped to, for all destinations.
     pub(crate) fn by_inside(&self, protocol: PortKind, inside: Endpoint) -> Option<Endpoint> {
         let heads = self.heads.get(protocol.index())?;
-        let mut handle = *heads.get(self.bucket(inside, protocol))?;
-        while handle != NONE {
+        let hash = self.hash_of(inside, protocol);
+        let mut link = *heads.get(self.bucket(hash))?;
+        // Slots lie all over the memory: those that the link to them rules out are not read.
+        while self.links.leads_on(link, hash) {
+            let handle = self.links.handle(link);
             let slot = self.slot(handle, protocol)?;
             if slot.inside() == inside {
                 return self.endpoint(handle);
             }
-            handle = slot.next();
+            link = slot.next();
         }
         None
     }
@@ -296,15 +302,18 @@ impl MappingTable {
         let protocol = new.protocol;
         let index = self.index_of(outside.address)?;
         let handle = join(index, outside.port);
-        let mut next = NONE;
+        let mut next = Links::NONE;
         match new.kind {
             SlotKind::Endpoint => {
-                let (bucket, buckets) = (self.bucket(new.inside, protocol), self.buckets);
+                let hash = self.hash_of(new.inside, protocol);
+                let (bucket, buckets) = (self.bucket(hash), self.buckets);
                 let heads = self.heads.get_mut(protocol.index())?;
                 if heads.is_empty() {
-                    *heads = vec![NONE; buckets];
+                    *heads = vec![Links::NONE; buckets];
                 }
-                next = core::mem::replace(heads.get_mut(bucket)?, handle);
+                let head = heads.get_mut(bucket)?;
+                next = *head;
+                *head = self.links.to(handle, hash, next == Links::NONE);
             }
             SlotKind::Address => {
                 let key = peer_key(protocol, new.inside, new.peer);
@@ -353,7 +362,7 @@ impl MappingTable {
 
     /// Asks the processor to fetch where the search for the mapping of an inside endpoint begins.
     pub(crate) fn fetch_inside(&self, protocol: PortKind, inside: Endpoint) {
-        let bucket = self.bucket(inside, protocol);
+        let bucket = self.bucket(self.hash_of(inside, protocol));
         let heads = self.heads.get(protocol.index());
         if let Some(head) = heads.and_then(|heads| heads.get(bucket)) {
             prefetch(head);
@@ -456,25 +465,45 @@ impl MappingTable {
 
     /// Takes a mapping out of the chain of its hash.
     fn unlink(&mut self, handle: u32, protocol: PortKind, slot: &Slot) {
-        let bucket = self.bucket(slot.inside(), protocol);
+        let bucket = self.bucket(self.hash_of(slot.inside(), protocol));
+        let links = self.links;
         let heads = self.heads.get_mut(protocol.index());
         let Some(head) = heads.and_then(|heads| heads.get_mut(bucket)) else {
             return;
         };
-        if *head == handle {
+        if links.handle(*head) == handle {
             *head = slot.next();
             return;
         }
-        let mut at = *head;
-        while at != NONE {
-            let Some(before) = self.slot(at, protocol) else {
-                return;
-            };
-            if before.next() == handle {
-                self.update(at, protocol, |before| before.set_next(slot.next()));
+        // The mapping before it, and where the link to that one is: in the head, or in another mapping.
+        let (mut before, mut link_in) = (links.handle(*head), None);
+        while let Some(found) = self.slot(before, protocol) {
+            if links.handle(found.next()) == handle {
+                self.update(before, protocol, |found| found.set_next(slot.next()));
+                if slot.next() == Links::NONE {
+                    self.mark_last(bucket, protocol, link_in);
+                }
                 return;
             }
-            at = before.next();
+            (before, link_in) = (links.handle(found.next()), Some(before));
+        }
+    }
+
+    /// Notes in the link that is in a mapping, or in the head, that no other mapping follows the one that it leads to.
+    fn mark_last(&mut self, bucket: usize, protocol: PortKind, link_in: Option<u32>) {
+        let links = self.links;
+        match link_in {
+            Some(handle) => {
+                self.update(handle, protocol, |slot| {
+                    slot.set_next(links.last(slot.next()));
+                });
+            }
+            None => {
+                let heads = self.heads.get_mut(protocol.index());
+                if let Some(head) = heads.and_then(|heads| heads.get_mut(bucket)) {
+                    *head = links.last(*head);
+                }
+            }
         }
     }
 
@@ -520,4 +549,74 @@ const fn join(index: u16, port: u16) -> u32 {
 
 const fn split(handle: u32) -> (u16, u16) {
     ((handle >> 16) as u16, (handle & 0xffff) as u16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeMap;
+    use proptest::prelude::*;
+    use testkit::SeededRandom;
+
+    const NOW: Instant = Instant::ZERO;
+    const KIND: PortKind = PortKind::Udp;
+
+    /// Every chain's links say of its last mapping that it is that, and of no other.
+    fn check_links(table: &MappingTable) {
+        let links = table.links;
+        let knows = links.last(0) != 0;
+        for head in &table.heads[KIND.index()] {
+            let mut link = *head;
+            while link != Links::NONE {
+                let slot = table.slot(links.handle(link), KIND).unwrap();
+                let is_last = slot.next() == Links::NONE;
+                assert_eq!(links.last(link) == link, is_last || !knows);
+                link = slot.next();
+            }
+        }
+    }
+
+    proptest! {
+        /// However mappings come and go, each is found by its inside endpoint, and no other is.
+        #[test]
+        fn mappings_are_found_by_their_inside_endpoints(
+            many in any::<bool>(),
+            steps in proptest::collection::vec((any::<bool>(), 0u16..400), 1..600),
+        ) {
+            let count: u32 = if many { 5_000 } else { 3 };
+            let first = Ipv4Addr::new(100, 64, 0, 0).to_bits();
+            let pools = (0..count).map(|n| (Ipv4Addr::from_bits(first + n), 1..=u16::MAX)).collect();
+            let mut random = SeededRandom::new(1);
+            // As few chains as there can be: 64.
+            let mut table = MappingTable::new(pools, Vec::new(), 1, Duration::ZERO, &mut random);
+            let mut model = BTreeMap::new();
+            for (is_new, port) in steps {
+                let inside = Endpoint::new(Ipv4Addr::new(10, 0, 0, 1), port);
+                prop_assert_eq!(table.by_inside(KIND, inside), model.get(&port).copied());
+                if is_new && !model.contains_key(&port) {
+                    let index = u16::try_from(random.below(count)).unwrap();
+                    let outside =
+                        table.take(NOW, index, KIND, &Wish::any(1..=u16::MAX), &mut random).unwrap();
+                    let new = NewMapping {
+                        protocol: KIND,
+                        inside,
+                        peer: Ipv4Addr::UNSPECIFIED,
+                        rule: 0,
+                        kind: SlotKind::Endpoint,
+                    };
+                    prop_assert!(table.make(outside, &new).is_some());
+                    model.insert(port, outside);
+                } else if !is_new && let Some(outside) = model.remove(&port) {
+                    let gone = table.unmake(NOW, KIND, outside, Ipv4Addr::UNSPECIFIED);
+                    prop_assert!(gone.is_some());
+                }
+                prop_assert_eq!(table.len(), model.len());
+                check_links(&table);
+            }
+            for port in 0..400 {
+                let inside = Endpoint::new(Ipv4Addr::new(10, 0, 0, 1), port);
+                prop_assert_eq!(table.by_inside(KIND, inside), model.get(&port).copied());
+            }
+        }
+    }
 }
