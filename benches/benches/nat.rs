@@ -335,8 +335,10 @@ struct Expiring<T> {
 }
 
 impl<T> Expiring<T> {
-    /// How long it takes until another [`PASS`] of sessions is due.
-    const STEP: Duration = Duration::from_secs(6);
+    /// In so many seconds another [`PASS`] of sessions begins.
+    const STEP: u64 = 7;
+    /// So long after that others are due, and not while these begin.
+    const DUE: Duration = Duration::from_secs(LIFETIME.as_secs() % Self::STEP);
 
     fn new(device: T, prepare: impl Fn(&mut Self)) -> Self {
         let mut expiring = Self {
@@ -344,38 +346,44 @@ impl<T> Expiring<T> {
             packets: Packets::in_order(4 * LIVE, packet),
             now: NOW,
         };
-        for _ in 0..LIFETIME.as_secs() / Self::STEP.as_secs() - 1 {
+        for _ in 0..LIFETIME.as_secs() / Self::STEP {
             prepare(&mut expiring);
         }
         expiring
+    }
+
+    /// Has a pass of sessions begin, all at one time, and goes on to when others are due.
+    fn begin(&mut self, mut begin: impl FnMut(&mut T, Instant, &[u8])) {
+        self.now = Instant::from_secs((self.now.as_secs() / Self::STEP + 1) * Self::STEP);
+        for _ in 0..PASS {
+            begin(&mut self.device, self.now, self.packets.next());
+        }
+        self.now += Self::DUE;
     }
 }
 
 fn expiring() -> Group<'static> {
     let begin = |state: &mut Expiring<Nat>| {
         let mut buffer = PacketBuf::new();
-        for _ in 0..PASS {
-            load(&mut buffer, state.packets.next());
-            let verdict = state.device.process(state.now, Side::Inside, &mut buffer);
+        state.begin(|nat, now, octets| {
+            load(&mut buffer, octets);
+            let verdict = nat.process(now, Side::Inside, &mut buffer);
             assert!(matches!(verdict, Verdict::Forward { .. }), "{verdict:?}");
-        }
-        state.now += Expiring::<Nat>::STEP;
+        });
     };
     let expire = |state: &mut Expiring<Nat>| {
         let before = state.device.session_count();
-        let mut now = state.now;
-        while state.device.poll_timeout().is_some_and(|at| at <= now) {
-            state.device.handle_timeout(now);
-            now += RESUME;
+        while state
+            .device
+            .poll_timeout()
+            .is_some_and(|at| at <= state.now)
+        {
+            state.device.handle_timeout(state.now);
+            state.now += RESUME;
         }
         assert_eq!(before - state.device.session_count(), PASS);
     };
-    let begin_bare = |state: &mut Expiring<FlowTable<_, _>>| {
-        for _ in 0..PASS {
-            add_bare(&mut state.device, state.now, state.packets.next());
-        }
-        state.now += Expiring::<Nat>::STEP;
-    };
+    let begin_bare = |state: &mut Expiring<FlowTable<_, _>>| state.begin(add_bare);
     let ours = Expiring::new(roomy(Profile::Rfc), begin);
     Group::new(EXPIRE, PASS as u32)
         .prepared_item("ours", ours, begin, expire)
@@ -384,10 +392,14 @@ fn expiring() -> Group<'static> {
             Expiring::new(roomy_table(), begin_bare),
             begin_bare,
             |state| {
-                let (mut now, mut expired) = (state.now, 0);
-                while state.device.poll_timeout().is_some_and(|at| at <= now) {
-                    state.device.handle_timeout(now);
-                    now += RESUME;
+                let mut expired = 0;
+                while state
+                    .device
+                    .poll_timeout()
+                    .is_some_and(|at| at <= state.now)
+                {
+                    state.device.handle_timeout(state.now);
+                    state.now += RESUME;
                     while state.device.poll_expired().is_some() {
                         expired += 1;
                     }
