@@ -176,6 +176,15 @@ impl Index {
         bucket.codes.get(place as usize).map(|&code| Code(code))
     }
 
+    /// Whether a key with such a hash may be there, as far as its home bucket says.
+    #[inline]
+    pub(crate) fn may_have(&self, hash: u64) -> bool {
+        let bucket = self.buckets.get(self.home(hash));
+        bucket.is_some_and(|bucket| {
+            bucket.passed != 0 || match_tags(&bucket.tags, Self::tag(hash)) != 0
+        })
+    }
+
     /// The first code under `hash` for which `is_it` holds.
     #[inline]
     pub(crate) fn find(&self, hash: u64, mut is_it: impl FnMut(Code) -> bool) -> Option<Code> {

@@ -24,6 +24,7 @@ impl<K, V> Slab<K, V> {
     }
 
     /// Slots that were ever used.
+    #[inline]
     pub(crate) fn len(&self) -> u32 {
         // Below the limit.
         u32::try_from(self.slots.len()).unwrap_or(u32::MAX)

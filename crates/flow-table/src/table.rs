@@ -145,6 +145,9 @@ impl<K: FlowKey, V, S: FlowHash> FlowTable<K, V, S> {
         {
             return self.hit(now, code);
         }
+        if !self.index.may_have(hash) {
+            return None;
+        }
         let code = self.search(hash, key)?;
         self.hit(now, code)
     }

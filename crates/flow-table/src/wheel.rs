@@ -92,21 +92,25 @@ impl Wheel {
         self.latest
     }
 
+    #[inline]
     pub(crate) fn add_slot(&mut self) {
         self.lists.add_slot();
     }
 
     /// Puts an unlinked slot on the free list.
+    #[inline]
     pub(crate) fn free(&mut self, slot: u32) {
         self.lists.push(FREE, slot);
     }
 
     /// The first free slot.
+    #[inline]
     pub(crate) fn first_free(&self) -> Option<u32> {
         self.lists.first(FREE)
     }
 
     /// Moves the wheel on to the latest time, when it is empty.
+    #[inline]
     pub(crate) fn skip_if_empty(&mut self) {
         if self.words == 0 {
             self.swept = self.latest.as_secs();
@@ -114,10 +118,12 @@ impl Wheel {
     }
 
     /// Puts an unlinked slot among those that wait to be handed out.
+    #[inline]
     pub(crate) fn expire(&mut self, slot: u32) {
         self.lists.push(EXPIRED, slot);
     }
 
+    #[inline]
     pub(crate) fn first_expired(&self) -> Option<u32> {
         self.lists.first(EXPIRED)
     }

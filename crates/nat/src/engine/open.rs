@@ -354,6 +354,7 @@ impl Nat {
             key.source()
         };
         if let Some(kind) = kind {
+            let keeps = flags.has(FlowFlags::KEEPS_SOURCE);
             if let Some(slot_kind) = source.makes {
                 let new = NewMapping {
                     protocol: kind,
@@ -362,10 +363,8 @@ impl Nat {
                     rule: source.rule,
                     kind: slot_kind,
                 };
-                self.mappings.make(source.outside, &new);
-            }
-            if flags.has(FlowFlags::SOURCE_MAPPING) {
-                let keeps = flags.has(FlowFlags::KEEPS_SOURCE);
+                self.mappings.make_held(source.outside, &new, keeps);
+            } else if flags.has(FlowFlags::SOURCE_MAPPING) {
                 self.mappings.hold(kind, source.outside, keeps);
             }
             if flags.has(FlowFlags::DESTINATION_MAPPING) {

@@ -299,6 +299,29 @@ impl MappingTable {
 
     /// Makes a mapping of a port that was taken, without sessions.
     pub(crate) fn make(&mut self, outside: Endpoint, new: &NewMapping) -> Option<()> {
+        self.write(outside, new, |_| {})
+    }
+
+    /// Makes a mapping of a port that was taken, with one session.
+    pub(crate) fn make_held(
+        &mut self,
+        outside: Endpoint,
+        new: &NewMapping,
+        keeps: bool,
+    ) -> Option<()> {
+        self.write(outside, new, |slot| {
+            // There is none yet, so that there can be one.
+            let _ = slot.add(keeps);
+        })
+    }
+
+    #[inline]
+    fn write(
+        &mut self,
+        outside: Endpoint,
+        new: &NewMapping,
+        with: impl FnOnce(&mut Slot),
+    ) -> Option<()> {
         let protocol = new.protocol;
         let index = self.index_of(outside.address)?;
         let handle = join(index, outside.port);
@@ -325,7 +348,8 @@ impl MappingTable {
         if space.slots.is_empty() {
             space.slots = vec![[0; 4]; 1 << 16];
         }
-        let slot = Slot::new(new.inside, new.rule, new.kind, next);
+        let mut slot = Slot::new(new.inside, new.rule, new.kind, next);
+        with(&mut slot);
         *space.slots.get_mut(usize::from(outside.port))? = slot.words();
         self.len += 1;
         Some(())
@@ -392,7 +416,10 @@ impl MappingTable {
         if explicit || sessions > 0 {
             return Some(Held::Still);
         }
-        self.discard(now, protocol, handle, Ipv4Addr::UNSPECIFIED, true)
+        let (index, _) = split(handle);
+        let slot = self.slot(handle, protocol)?;
+        let nobody = Ipv4Addr::UNSPECIFIED;
+        self.discard(now, protocol, index, outside, &slot, (nobody, true))
     }
 
     /// A session less uses the mapping, which goes with the last one. `peer` is whom a mapping of
@@ -406,11 +433,18 @@ impl MappingTable {
         keeps: bool,
         seen: bool,
     ) -> Option<Held> {
-        let handle = join(self.index_of(outside.address)?, outside.port);
-        if !self.update(handle, protocol, |slot| slot.remove(keeps))? {
+        let index = self.index_of(outside.address)?;
+        let space = self.space_mut(index, protocol)?;
+        let words = space.slots.get_mut(usize::from(outside.port))?;
+        let mut slot = Slot::from_words(*words);
+        if !slot.is_used() {
+            return None;
+        }
+        if !slot.remove(keeps) {
+            *words = slot.words();
             return Some(Held::Still);
         }
-        self.discard(now, protocol, handle, peer, seen)
+        self.discard(now, protocol, index, outside, &slot, (peer, seen))
     }
 
     /// Takes a mapping back that no session has come to use, and frees its port at once. `peer` is whom a mapping of
@@ -422,41 +456,43 @@ impl MappingTable {
         outside: Endpoint,
         peer: Ipv4Addr,
     ) -> Option<Held> {
-        let handle = join(self.index_of(outside.address)?, outside.port);
-        self.discard(now, protocol, handle, peer, false)
+        let index = self.index_of(outside.address)?;
+        let slot = self.slot(join(index, outside.port), protocol)?;
+        self.discard(now, protocol, index, outside, &slot, (peer, false))
     }
 
+    /// Ends the mapping of an outside endpoint, at an address of this number, whose slot holds this.
     fn discard(
         &mut self,
         now: Instant,
         protocol: PortKind,
-        handle: u32,
-        peer: Ipv4Addr,
-        seen: bool,
+        index: u16,
+        outside: Endpoint,
+        slot: &Slot,
+        (peer, seen): (Ipv4Addr, bool),
     ) -> Option<Held> {
-        let slot = self.slot(handle, protocol)?;
+        let inside = slot.inside();
         match slot.kind() {
-            SlotKind::Endpoint => self.unlink(handle, protocol, &slot),
+            SlotKind::Endpoint => self.unlink(join(index, outside.port), protocol, slot),
             SlotKind::Address => {
-                self.by_peer.remove(peer_key(protocol, slot.inside(), peer));
+                self.by_peer.remove(peer_key(protocol, inside, peer));
             }
             SlotKind::Session => {}
         }
-        let (index, port) = split(handle);
         let space = self.space_mut(index, protocol)?;
-        *space.slots.get_mut(usize::from(port))? = Slot::EMPTY.words();
+        *space.slots.get_mut(usize::from(outside.port))? = Slot::EMPTY.words();
         let had_none = space.ports.free() == 0;
         if seen {
-            space.ports.release(now, port);
+            space.ports.release(now, outside.port);
         } else {
-            space.ports.release_unused(port);
+            space.ports.release_unused(outside.port);
         }
         let has_again = had_none && space.ports.free() > 0;
         self.len -= 1;
         let mapping = MappingInfo {
             protocol: protocol.protocol(),
-            inside: slot.inside(),
-            outside: self.endpoint(handle)?,
+            inside,
+            outside,
             sessions: 0,
             is_explicit: false,
         };
