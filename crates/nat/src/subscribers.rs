@@ -47,14 +47,20 @@ impl Subscriber {
         self.sessions == 0 && self.mappings == 0 && self.bucket.full_at() <= now
     }
 
+    #[inline]
     fn pair(&self, pool: usize) -> Option<&Pair> {
-        let mut pairs = self.pair.iter().chain(&self.more);
-        pairs.find(|pair| pair.pool == pool)
+        match &self.pair {
+            Some(pair) if pair.pool == pool => Some(pair),
+            _ => self.more.iter().find(|pair| pair.pool == pool),
+        }
     }
 
+    #[inline]
     fn pair_mut(&mut self, pool: usize) -> Option<&mut Pair> {
-        let mut pairs = self.pair.iter_mut().chain(&mut self.more);
-        pairs.find(|pair| pair.pool == pool)
+        match &mut self.pair {
+            Some(pair) if pair.pool == pool => Some(pair),
+            _ => self.more.iter_mut().find(|pair| pair.pool == pool),
+        }
     }
 
     /// A session less has its address from the pool.
@@ -105,6 +111,12 @@ impl Subscribers {
             last: 0,
             hand: 0,
         }
+    }
+
+    /// Whether there is anything to keep count of.
+    #[inline]
+    pub(crate) const fn is_needed(&self) -> bool {
+        self.is_needed
     }
 
     /// Where a subscriber is.
@@ -216,20 +228,19 @@ impl Subscribers {
         }
     }
 
-    /// A session begins; whether it is counted.
-    pub(crate) fn enter(&mut self, subscriber: Ipv4Addr) -> bool {
-        let entry = self.entry(subscriber);
-        entry.map(|entry| entry.sessions += 1).is_some()
-    }
-
-    /// The session has its outside address from this pool.
-    pub(crate) fn use_pair(&mut self, subscriber: Ipv4Addr, pool: usize, address: u16) {
+    /// A session begins; whether it is counted. `pair` is the pool that pairs, and the address of it that the session
+    /// has.
+    pub(crate) fn enter(&mut self, subscriber: Ipv4Addr, pair: Option<(usize, u16)>) -> bool {
         let Some(entry) = self.entry(subscriber) else {
-            return;
+            return false;
+        };
+        entry.sessions += 1;
+        let Some((pool, address)) = pair else {
+            return true;
         };
         if let Some(pair) = entry.pair_mut(pool) {
             pair.sessions += 1;
-            return;
+            return true;
         }
         let pair = Pair {
             pool,
@@ -241,6 +252,7 @@ impl Subscribers {
         } else {
             entry.more.push(pair);
         }
+        true
     }
 
     /// A mapping begins.

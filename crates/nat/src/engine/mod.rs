@@ -234,14 +234,17 @@ impl Nat {
     /// When to call [`handle_timeout`](Self::handle_timeout) next; `None` when nothing waits for
     /// the time.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = [
-            self.sessions.poll_timeout(),
+        let others = [
             self.answers.poll_timeout(),
             self.fragments.poll_timeout(),
             self.explicits.poll_timeout(),
             self.algs.poll_timeout(),
         ];
-        due.into_iter().flatten().min()
+        let sessions = self.sessions.poll_timeout();
+        others.into_iter().fold(sessions, |first, due| match due {
+            Some(due) if first.is_none_or(|first| due < first) => Some(due),
+            _ => first,
+        })
     }
 
     /// What has happened, in order.

@@ -307,15 +307,21 @@ impl Nat {
         from_inside: bool,
         source: &Source,
     ) -> FlowFlags {
-        let mut flags = FlowFlags::default();
-        if self.subscribers.enter(subscriber) {
-            flags.set(FlowFlags::COUNTED);
-            if from_inside && let Some((pool, index)) = self.pair_of(source) {
-                self.subscribers.use_pair(subscriber, pool, index);
-                flags.set(FlowFlags::PAIRED);
-            }
+        if !self.subscribers.is_needed() {
+            return FlowFlags::default();
         }
-        flags
+        let pair = if from_inside {
+            self.pair_of(source)
+        } else {
+            None
+        };
+        if !self.subscribers.enter(subscriber, pair) {
+            return FlowFlags::default();
+        }
+        match pair {
+            Some(_) => FlowFlags::COUNTED.with(FlowFlags::PAIRED),
+            None => FlowFlags::COUNTED,
+        }
     }
 
     /// A session that was counted has ended, or did not come about.
