@@ -69,10 +69,16 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
     let readme_path = workspace.root.join("README.md");
     let mut readme = fs::read_to_string(&readme_path).context("cannot read README.md")?;
-    let empty = markers::check(&readme, &tables).context("README.md")?;
+    let waiting = markers::check(&readme, &tables).context("README.md")?;
     if options.check {
+        if let Some(name) = waiting.stale.first() {
+            bail!(
+                "README.md: table `{name}` has other rows than benches/tables.toml: \
+                 `cargo xtask report --only {name}`"
+            );
+        }
         println!("{} tables, all in their places", tables.table.len());
-        for name in empty {
+        for name in waiting.empty {
             println!("`{name}` has not been measured yet: `cargo xtask report --only {name}`");
         }
         return Ok(());

@@ -1,11 +1,15 @@
 //! What the figures depend on.
 
 use anyhow::{Context, Result};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
 /// In front of the line that names the machine, at the head of recorded output.
 const PREFIX: &str = "measured on: ";
+
+/// In front of the load average, which ends that line.
+const LOAD: &str = "; load average ";
 
 /// Names this machine, with the load average `load` while it measured.
 pub(crate) fn line(load: &str) -> String {
@@ -25,7 +29,7 @@ pub(crate) fn line(load: &str) -> String {
     );
     let plural = if cores == 1 { "core" } else { "cores" };
     format!(
-        "{PREFIX}{processor}, {cores} {plural}; {compiler}, cargo's release profile; load average {load}"
+        "{PREFIX}{processor}, {cores} {plural}; {compiler}, cargo's release profile{LOAD}{load}"
     )
 }
 
@@ -41,6 +45,25 @@ pub(crate) fn of_output(output: &str) -> Result<String> {
 /// As it stands under a table.
 pub(crate) fn shown(machine: &str) -> String {
     format!("Measured on: {machine}.")
+}
+
+/// The same for a table of several measurements: a line for each machine, with the lowest and the highest load.
+pub(crate) fn shown_all<'a>(machines: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut loads: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for machine in machines {
+        let (name, load) = machine.split_once(LOAD).unwrap_or((machine, ""));
+        loads.entry(name).or_default().insert(load);
+    }
+    let lines = loads
+        .into_iter()
+        .map(|(name, loads)| match (loads.first(), loads.last()) {
+            (Some(lowest), Some(highest)) if lowest != highest => {
+                shown(&format!("{name}{LOAD}{lowest} to {highest}"))
+            }
+            (Some(load), _) if !load.is_empty() => shown(&format!("{name}{LOAD}{load}")),
+            _ => shown(name),
+        });
+    lines.collect()
 }
 
 /// The load average of the last minute.
@@ -73,6 +96,26 @@ mod tests {
             Some("Some CPU (family 6, model 207)")
         );
         assert_eq!(processor("Hardware: other"), None);
+    }
+
+    #[test]
+    fn one_line_for_one_machine() {
+        let of = |name: &str, load: &str| format!("{name}{LOAD}{load}");
+        let machines = [
+            of("b", "0.9"),
+            of("a", "2.1"),
+            of("a", "1.4"),
+            of("a", "1.4"),
+        ];
+        let lines = shown_all(machines.iter().map(String::as_str));
+        assert_eq!(
+            lines,
+            [
+                "Measured on: a; load average 1.4 to 2.1.",
+                "Measured on: b; load average 0.9."
+            ]
+        );
+        assert_eq!(shown_all(["c"]), ["Measured on: c."]);
     }
 
     #[test]

@@ -7,10 +7,19 @@ const BEGIN: &str = "<!-- report: ";
 const END: &str = "<!-- end of report: ";
 const CLOSE: &str = " -->";
 
-/// Sees that each table has one place, that each place has a table, and that what stands there has
-/// the table's rows; gives the names of those that wait for their first measurement.
-pub(crate) fn check<'a>(readme: &str, tables: &'a Tables) -> Result<Vec<&'a str>> {
-    let mut empty = Vec::new();
+/// What tables wait for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Waiting<'a> {
+    /// These for their first measurement.
+    pub(crate) empty: Vec<&'a str>,
+    /// These for another one: what stands in their place has other rows.
+    pub(crate) stale: Vec<&'a str>,
+}
+
+/// Sees that each table has one place, and that each place has a table; gives the names of those that are to be
+/// measured.
+pub(crate) fn check<'a>(readme: &str, tables: &'a Tables) -> Result<Waiting<'a>> {
+    let mut waiting = Waiting::default();
     let places = places(readme)?;
     for (name, _) in &places {
         if !tables.table.iter().any(|table| table.name == *name) {
@@ -26,7 +35,7 @@ pub(crate) fn check<'a>(readme: &str, tables: &'a Tables) -> Result<Vec<&'a str>
             bail!("`{BEGIN}{}{CLOSE}` is there twice", table.name);
         }
         if lines.iter().all(|line| line.trim().is_empty()) {
-            empty.push(table.name.as_str());
+            waiting.empty.push(table.name.as_str());
             continue;
         }
         let rows = lines.iter().filter(|line| line.starts_with('|')).skip(2);
@@ -38,14 +47,10 @@ pub(crate) fn check<'a>(readme: &str, tables: &'a Tables) -> Result<Vec<&'a str>
             None => shown.is_empty(),
         };
         if stale {
-            bail!(
-                "table `{}` has other rows than benches/tables.toml: `cargo xtask report --only {}`",
-                table.name,
-                table.name
-            );
+            waiting.stale.push(table.name.as_str());
         }
     }
-    Ok(empty)
+    Ok(waiting)
 }
 
 /// The README with `text` in the place of that name.

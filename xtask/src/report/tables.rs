@@ -212,7 +212,7 @@ impl Table {
             bail!("no group has an item of {:?}", column.items);
         }
         lines.push(String::new());
-        lines.extend(machines.into_iter().map(machine::shown));
+        lines.extend(machine::shown_all(machines));
         Ok(lines.join("\n"))
     }
 }

@@ -1,4 +1,4 @@
-use super::markers;
+use super::markers::{self, Waiting};
 use super::measured::Measured;
 use super::tables::{Source, Table, Tables, groups_of, nanoseconds};
 use std::collections::{BTreeMap, BTreeSet};
@@ -173,7 +173,10 @@ after
 
 #[test]
 fn a_table_goes_to_its_place_and_nothing_else_changes() {
-    assert!(markers::check(README, &tables()).unwrap().is_empty());
+    assert_eq!(
+        markers::check(README, &tables()).unwrap(),
+        Waiting::default()
+    );
     let replaced = markers::replace(README, "routers", "| new |\n").unwrap();
     let (before, rest) = README.split_once("| | ours |").unwrap();
     let (_, after) = rest.split_once("1 s |").unwrap();
@@ -213,10 +216,20 @@ fn places_that_are_not_well_formed() {
         refused("between", "<!-- report: x -->\n<!-- end of report: x -->"),
         "no such table",
     );
-    says(refused("among 1", "among 2"), "--only neighbors");
-    says(refused("| learned | 1 s |\n", ""), "--only routers");
+    let stale = |from: &str, to: &str, name: &str| {
+        let text = README.replacen(from, to, 1);
+        let tables = tables();
+        let waiting = markers::check(&text, &tables).unwrap();
+        assert_eq!(waiting.stale, [name]);
+        assert!(waiting.empty.is_empty());
+    };
+    stale("among 1", "among 2", "neighbors");
+    stale("| learned | 1 s |\n", "", "routers");
     let empty = markers::replace(README, "neighbors", "").unwrap();
-    assert_eq!(markers::check(&empty, &tables()).unwrap(), ["neighbors"]);
+    assert_eq!(
+        markers::check(&empty, &tables()).unwrap().empty,
+        ["neighbors"]
+    );
     let twice = format!("{README}{README}");
     says(
         markers::check(&twice, &tables()).unwrap_err().to_string(),
