@@ -267,13 +267,14 @@ impl Nat {
                 });
             }
         };
+        let id = inserted.id;
+        bump(&mut self.stats.sessions_created);
+        self.hold(now, flags, key, source, destination);
+        // Only now: it may have been the only other session of the mapping that this one uses.
         if let Some(evicted) = &inserted.evicted {
             bump(&mut self.stats.sessions_evicted);
             self.release(now, evicted);
         }
-        let id = inserted.id;
-        bump(&mut self.stats.sessions_created);
-        self.hold(now, flags, key, source, destination);
         let flags = flags.with(self.offer_to_algs(id));
         if self.config.session_events
             && let Some(session) = self.session(id)

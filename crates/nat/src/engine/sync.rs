@@ -167,13 +167,15 @@ impl Nat {
         };
         match self.sessions.insert(now, new) {
             Ok(inserted) => {
-                if let Some(evicted) = inserted.evicted {
-                    self.release(now, &evicted);
-                }
                 bump(&mut self.stats.sessions_created);
                 self.hold(now, flags, key, &taken, destination);
                 for (new, outside) in made.into_iter().flatten() {
                     self.note_made(now, &new, outside);
+                }
+                // Only now: it may have been the only other session of a mapping that this one uses.
+                if let Some(evicted) = inserted.evicted {
+                    bump(&mut self.stats.sessions_evicted);
+                    self.release(now, &evicted);
                 }
                 Ok(())
             }

@@ -526,3 +526,26 @@ fn n37_reserved_ports_are_not_given() {
         nat::DropReason::NoPort
     );
 }
+
+/// The session that has to make room may be the only other one of the mapping that the new one uses: the mapping stays,
+/// and its port is nobody else's.
+#[test]
+fn a_mapping_outlives_the_session_that_makes_room() {
+    let mut config = config(Profile::Rfc);
+    config.max_sessions = 1;
+    config.when_full = nat::WhenFull::EvictUnanswered;
+    config.quarantine = Duration::ZERO;
+    let mut active = nat::Nat::new(config, Box::new(testkit::SeededRandom::new(1))).unwrap();
+    let first = map(&mut active, at(0), end(A, 5_000), end(SERVER, 53));
+    let record = active.export().next().unwrap();
+    let second = map(&mut active, at(0), end(A, 5_000), end(OTHER, 53));
+    assert_eq!(first, second);
+    assert_eq!((active.session_count(), active.mapping_count()), (1, 1));
+    let mappings: Vec<_> = active.mappings().map(|mapping| mapping.sessions).collect();
+    assert_eq!(mappings, [1]);
+    // So it is when a session is taken over.
+    active.import(at(0), &record).unwrap();
+    assert_eq!((active.session_count(), active.mapping_count()), (1, 1));
+    run_until(&mut active, at(10_000));
+    assert_eq!((active.session_count(), active.mapping_count()), (0, 0));
+}
