@@ -220,8 +220,7 @@ impl Nat {
         self.algs.owners.remove(&(expected.owner, *key));
         if expected.is_mapped {
             let (kind, outside) = *key;
-            let peer = Ipv4Addr::UNSPECIFIED;
-            let held = self.mappings.release(now, kind, outside, peer, false, true);
+            let held = self.mappings.release(now, kind, outside, false, true);
             self.after_release(now, kind, held);
         }
     }

@@ -12,9 +12,8 @@ use flow_table::{Direction, Flow, FlowHash, FlowId, Ipv4FlowKey};
 use packet_buffer::Instant;
 use packet_buffer::wire::IpProtocol;
 
-/// A mapping that is kept until a session has been opened anew: its protocol, its outside endpoint,
-/// and whom it is for.
-pub(super) type Kept = Option<(PortKind, Endpoint, Ipv4Addr)>;
+/// A mapping that is kept until a session has been opened anew: its protocol and its outside endpoint.
+pub(super) type Kept = Option<(PortKind, Endpoint)>;
 
 impl Nat {
     /// Ends a session in whose place another one begins, and keeps its mappings for that.
@@ -25,16 +24,15 @@ impl Nat {
         let flags = flow.value.flags;
         let source = Endpoint::destination_of(flow.reply);
         let wanted = Endpoint::destination_of(flow.original);
-        let responder = flow.reply.source();
         let kind = PortKind::of(IpProtocol(flow.original.protocol()));
-        let mut keep = |flag, outside, peer| {
+        let mut keep = |flag, outside| {
             let kind = kind.filter(|_| flags.has(flag))?;
             self.mappings.hold(kind, outside, true)?;
-            Some((kind, outside, peer))
+            Some((kind, outside))
         };
         let kept = [
-            keep(FlowFlags::SOURCE_MAPPING, source, responder),
-            keep(FlowFlags::DESTINATION_MAPPING, wanted, source.address),
+            keep(FlowFlags::SOURCE_MAPPING, source),
+            keep(FlowFlags::DESTINATION_MAPPING, wanted),
         ];
         self.end(now, id);
         kept
@@ -42,8 +40,8 @@ impl Nat {
 
     /// Lets go of what was kept, whether or not a session has it now.
     pub(super) fn let_go(&mut self, now: Instant, kept: [Kept; 2]) {
-        for (kind, outside, peer) in kept.into_iter().flatten() {
-            let held = self.mappings.release(now, kind, outside, peer, true, true);
+        for (kind, outside) in kept.into_iter().flatten() {
+            let held = self.mappings.release(now, kind, outside, true, true);
             self.after_release(now, kind, held);
         }
     }
@@ -75,14 +73,12 @@ impl Nat {
         if let Some(kind) = kind {
             if flags.has(FlowFlags::SOURCE_MAPPING) {
                 let keeps = flags.has(FlowFlags::KEEPS_SOURCE);
-                let peer = responder.address;
-                let held = self.mappings.release(now, kind, source, peer, keeps, seen);
+                let held = self.mappings.release(now, kind, source, keeps, seen);
                 self.after_release(now, kind, held);
             }
             if flags.has(FlowFlags::DESTINATION_MAPPING) {
                 let keeps = flags.has(FlowFlags::KEEPS_DESTINATION);
-                let peer = source.address;
-                let held = self.mappings.release(now, kind, wanted, peer, keeps, seen);
+                let held = self.mappings.release(now, kind, wanted, keeps, seen);
                 self.after_release(now, kind, held);
             }
             if flags.has(FlowFlags::SOURCE_CROWD)

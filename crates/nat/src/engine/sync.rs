@@ -388,10 +388,8 @@ impl Nat {
     /// Takes back mappings that were made for a session that did not come about.
     fn unclaim(&mut self, now: Instant, made: Made) {
         for (new, outside) in made.into_iter().flatten() {
-            let (kind, peer) = (new.protocol, new.peer);
-            if let Some(Held::Gone { has_again, .. }) =
-                self.mappings.unmake(now, kind, outside, peer)
-            {
+            let kind = new.protocol;
+            if let Some(Held::Gone { has_again, .. }) = self.mappings.unmake(now, kind, outside) {
                 self.freed(now, kind, new.inside.address, outside, has_again);
             }
         }

@@ -19,7 +19,7 @@ pub(crate) enum SlotKind {
 /// | word | holds |
 /// |---|---|
 /// | 0 | the inside address |
-/// | 1 | the [link](super::links) to the next mapping whose inside endpoint has the same hash |
+/// | 1 | for [`SlotKind::Endpoint`], the [link](super::links) to the next mapping whose inside endpoint has the same hash; for [`SlotKind::Address`], the peer |
 /// | 2 | the inside port, 10 bits of rule, 6 bits of flags |
 /// | 3 | sessions, and those of them that keep the mapping open |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +37,7 @@ pub(crate) const MAX_RULES: usize = 1 << 10;
 impl Slot {
     pub(crate) const EMPTY: Self = Self([0; 4]);
 
+    /// `next` is what word 1 holds.
     pub(crate) const fn new(inside: Endpoint, rule: u16, kind: SlotKind, next: u32) -> Self {
         let kind = match kind {
             SlotKind::Endpoint => ENDPOINT,
@@ -70,6 +71,11 @@ impl Slot {
 
     pub(crate) const fn next(&self) -> u32 {
         self.0[1]
+    }
+
+    /// The address that a mapping of [`SlotKind::Address`] is for.
+    pub(crate) const fn peer(&self) -> Ipv4Addr {
+        Ipv4Addr::from_bits(self.0[1])
     }
 
     pub(crate) const fn set_next(&mut self, next: u32) {

@@ -341,6 +341,7 @@ impl MappingTable {
             SlotKind::Address => {
                 let key = peer_key(protocol, new.inside, new.peer);
                 self.by_peer.insert(key, handle);
+                next = new.peer.to_bits();
             }
             SlotKind::Session => {}
         }
@@ -418,18 +419,16 @@ impl MappingTable {
         }
         let (index, _) = split(handle);
         let slot = self.slot(handle, protocol)?;
-        let nobody = Ipv4Addr::UNSPECIFIED;
-        self.discard(now, protocol, index, outside, &slot, (nobody, true))
+        self.discard(now, protocol, index, outside, &slot, true)
     }
 
-    /// A session less uses the mapping, which goes with the last one. `peer` is whom a mapping of
-    /// [`SlotKind::Address`] is for; `seen` is whether any packet has shown the port outside.
+    /// A session less uses the mapping, which goes with the last one. `seen` is whether any packet has shown the port
+    /// outside.
     pub(crate) fn release(
         &mut self,
         now: Instant,
         protocol: PortKind,
         outside: Endpoint,
-        peer: Ipv4Addr,
         keeps: bool,
         seen: bool,
     ) -> Option<Held> {
@@ -444,21 +443,19 @@ impl MappingTable {
             *words = slot.words();
             return Some(Held::Still);
         }
-        self.discard(now, protocol, index, outside, &slot, (peer, seen))
+        self.discard(now, protocol, index, outside, &slot, seen)
     }
 
-    /// Takes a mapping back that no session has come to use, and frees its port at once. `peer` is whom a mapping of
-    /// [`SlotKind::Address`] is for.
+    /// Takes a mapping back that no session has come to use, and frees its port at once.
     pub(crate) fn unmake(
         &mut self,
         now: Instant,
         protocol: PortKind,
         outside: Endpoint,
-        peer: Ipv4Addr,
     ) -> Option<Held> {
         let index = self.index_of(outside.address)?;
         let slot = self.slot(join(index, outside.port), protocol)?;
-        self.discard(now, protocol, index, outside, &slot, (peer, false))
+        self.discard(now, protocol, index, outside, &slot, false)
     }
 
     /// Ends the mapping of an outside endpoint, at an address of this number, whose slot holds this.
@@ -469,13 +466,16 @@ impl MappingTable {
         index: u16,
         outside: Endpoint,
         slot: &Slot,
-        (peer, seen): (Ipv4Addr, bool),
+        seen: bool,
     ) -> Option<Held> {
-        let inside = slot.inside();
+        let (inside, handle) = (slot.inside(), join(index, outside.port));
         match slot.kind() {
-            SlotKind::Endpoint => self.unlink(join(index, outside.port), protocol, slot),
+            SlotKind::Endpoint => self.unlink(handle, protocol, slot),
             SlotKind::Address => {
-                self.by_peer.remove(peer_key(protocol, inside, peer));
+                let key = peer_key(protocol, inside, slot.peer());
+                if self.by_peer.get(key) == Some(&handle) {
+                    self.by_peer.remove(key);
+                }
             }
             SlotKind::Session => {}
         }
@@ -643,7 +643,7 @@ mod tests {
                     prop_assert!(table.make(outside, &new).is_some());
                     model.insert(port, outside);
                 } else if !is_new && let Some(outside) = model.remove(&port) {
-                    let gone = table.unmake(NOW, KIND, outside, Ipv4Addr::UNSPECIFIED);
+                    let gone = table.unmake(NOW, KIND, outside);
                     prop_assert!(gone.is_some());
                 }
                 prop_assert_eq!(table.len(), model.len());

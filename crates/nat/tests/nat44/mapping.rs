@@ -549,3 +549,44 @@ fn a_mapping_outlives_the_session_that_makes_room() {
     run_until(&mut active, at(10_000));
     assert_eq!((active.session_count(), active.mapping_count()), (0, 0));
 }
+
+/// A mapping that is for one address ends with the last session, whoever that is with: who it was for finds a new one then,
+/// and not what has become of the port.
+#[test]
+fn n1_a_mapping_for_one_address_is_forgotten_as_a_whole() {
+    let mut config = config(Profile::Rfc);
+    napt(&mut config).mapping = Mapping::AddressDependent;
+    napt(&mut config).filtering = nat::Filtering::EndpointIndependent;
+    config.quarantine = Duration::ZERO;
+    config.pools = vec![Pool {
+        ports: 2_000..=2_000,
+        ..Pool::of(EXTERNAL)
+    }];
+    let mut nat = nat::Nat::new(config, Box::new(testkit::SeededRandom::new(1))).unwrap();
+    let first = map(&mut nat, at(0), end(A, 5_000), end(SERVER, 53));
+    // Somebody else comes in, and stays longer.
+    for second in [100, 200, 300, 400] {
+        let seen = pass(&mut nat, at(second), Outside, udp(end(OTHER, 9), first));
+        assert_eq!(seen.to, end(A, 5_000));
+        pass(
+            &mut nat,
+            at(second),
+            Inside,
+            udp(end(A, 5_000), end(OTHER, 9)),
+        );
+    }
+    run_until(&mut nat, at(401));
+    assert_eq!((nat.session_count(), nat.mapping_count()), (1, 1));
+    run_until(&mut nat, at(2_000));
+    assert_eq!((nat.session_count(), nat.mapping_count()), (0, 0));
+    // The only port is another host's now.
+    let of_other = map(&mut nat, at(2_000), end(B, 5_000), end(SERVER, 53));
+    assert_eq!(of_other, first);
+    let refused = drop_of(
+        &mut nat,
+        at(2_000),
+        Inside,
+        udp(end(A, 5_000), end(SERVER, 53)),
+    );
+    assert_eq!(refused, nat::DropReason::NoPort);
+}

@@ -4,7 +4,7 @@
 use crate::support::*;
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::time::Duration;
-use nat::{DropReason, Filtering, Instant, Mapping, Nat, Profile, Verdict};
+use nat::{DropReason, Filtering, Instant, Mapping, Nat, Profile, Verdict, WhenFull};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -129,18 +129,35 @@ fn remote(number: u8) -> SocketAddrV4 {
     )
 }
 
-/// No two sessions share what tells them apart outside, and every mapping has a session.
-fn check_invariants(nat: &Nat) {
+/// No two sessions share what tells them apart outside, and every mapping counts the sessions that have its outside
+/// endpoint. Where ports are shared between destinations (`shares`) there is none.
+fn check_invariants(nat: &Nat, shares: bool) {
     let mut seen = HashSet::new();
+    let mut users: HashMap<_, u16> = HashMap::new();
     for session in nat.sessions() {
         assert!(seen.insert(session.reply), "{session:?}");
         assert!(seen.insert(session.original), "{session:?}");
+        let outside = match session.initiator {
+            Inside => (
+                session.reply.destination(),
+                session.reply.destination_port(),
+            ),
+            Outside => (
+                session.original.destination(),
+                session.original.destination_port(),
+            ),
+        };
+        *users
+            .entry((session.original.protocol(), outside))
+            .or_default() += 1;
     }
-    let mut outsides = HashSet::new();
+    let mut mapped = HashMap::new();
     for mapping in nat.mappings() {
-        assert!(outsides.insert((mapping.protocol, mapping.outside)));
-        assert!(mapping.sessions > 0);
+        let outside = (mapping.outside.address, mapping.outside.port);
+        let before = mapped.insert((mapping.protocol.0, outside), mapping.sessions);
+        assert_eq!(before, None);
     }
+    assert_eq!(mapped, if shares { HashMap::new() } else { users });
 }
 
 proptest! {
@@ -179,7 +196,7 @@ proptest! {
                 Step::Wait(seconds) => {
                     model.advance(seconds);
                     run_until(&mut nat, Instant::from_secs(model.now));
-                    check_invariants(&nat);
+                    check_invariants(&nat, false);
                 }
                 Step::Out { host: h, port, remote: r } => {
                     let (inside, to) = (host(h, port), remote(r));
@@ -239,10 +256,14 @@ proptest! {
             Just(Mapping::PerDestination { limit: 100, sticky: true }),
         ],
         preserve: bool,
+        // Sessions that nobody has answered make room for new ones, or new ones are refused.
+        evicts: bool,
+        room in 5usize..26,
         seed: u64,
     ) {
         let mut config = config(Profile::Rfc);
-        config.max_sessions = 25;
+        config.max_sessions = room;
+        config.when_full = if evicts { WhenFull::EvictUnanswered } else { WhenFull::Refuse };
         config.quarantine = Duration::from_secs(if preserve { 0 } else { 60 });
         config.pools = vec![nat::Pool {
             ports: 2_000..=2_011,
@@ -270,8 +291,9 @@ proptest! {
                     let seen = ends(&packet);
                     prop_assert!([1, 2].contains(&seen.from.ip().octets()[3]));
                     known.push(seen.from);
-                    // An answer to what went out.
+                    // An answer to what went out, or none, so that the session may have to go for another one.
                     let answer = match what {
+                        _ if pause % 4 != 0 => None,
                         0 | 1 => Some(udp(server, seen.from)),
                         2 => Some(tcp(server, seen.from, "SA", 1, 2)),
                         3 | 4 => None,
@@ -291,10 +313,10 @@ proptest! {
                 };
                 let _ = nat.process(now, Outside, &mut packet);
             }
-            if n % 16 == 0 {
-                check_invariants(&nat);
+            if n % 4 == 0 {
+                check_invariants(&nat, matches!(mapping, Mapping::PerDestination { .. }));
             }
-            prop_assert!(nat.session_count() <= 25);
+            prop_assert!(nat.session_count() <= room);
         }
         run_until(&mut nat, now + Duration::from_secs(10_000));
         prop_assert_eq!((nat.session_count(), nat.mapping_count()), (0, 0));
