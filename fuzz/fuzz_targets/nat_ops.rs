@@ -7,7 +7,10 @@ use arbitrary::{Arbitrary, Unstructured};
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use libfuzzer_sys::fuzz_target;
-use nat::{Action, Matching, Nat, NatConfig, Pool, Profile, Rule, Side, Verdict};
+use nat::{
+    Action, Filtering, Mapping, Matching, Nat, NatConfig, Pool, Profile, Rule, Side, Verdict,
+    WhenFull,
+};
 use packet_buffer::wire::{
     Icmpv4Repr, IpPacket, IpProtocol, Ipv4Packet, Ipv4Repr, PseudoHeader, TcpFlags, TcpRepr,
     UdpDatagram, UdpRepr, icmpv4_code,
@@ -135,13 +138,66 @@ fn packet(kind: &Kind, from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) -> PacketBuf 
     packet
 }
 
-fn config(profile: Profile) -> NatConfig {
-    let mut config = profile.config(48);
+/// What the first octet of an input chooses.
+struct Choice {
+    profile: Profile,
+    mapping: Mapping,
+    filtering: Filtering,
+    evicts: bool,
+    room: usize,
+    limits: bool,
+}
+
+impl Choice {
+    fn of(octet: u8) -> Self {
+        let mut rest = octet;
+        let mut one_of = |count: u8| {
+            let chosen = rest % count;
+            rest /= count;
+            chosen
+        };
+        Self {
+            profile: match one_of(3) {
+                0 => Profile::Rfc,
+                1 => Profile::LinuxCompat,
+                _ => Profile::CloudGateway,
+            },
+            mapping: match one_of(3) {
+                0 => Mapping::EndpointIndependent,
+                1 => Mapping::AddressDependent,
+                _ => Mapping::AddressAndPortDependent,
+            },
+            filtering: match one_of(3) {
+                0 => Filtering::EndpointIndependent,
+                1 => Filtering::AddressDependent,
+                _ => Filtering::AddressAndPortDependent,
+            },
+            evicts: one_of(2) == 1,
+            room: if one_of(2) == 1 { 10 } else { 48 },
+            limits: one_of(2) == 1,
+        }
+    }
+}
+
+fn config(choice: &Choice) -> NatConfig {
+    let profile = choice.profile;
+    let mut config = profile.config(choice.room);
+    if choice.evicts {
+        config.when_full = WhenFull::EvictUnanswered;
+    }
+    if choice.limits {
+        config.limits.sessions_per_subscriber = Some(8);
+        config.limits.mappings_per_subscriber = Some(5);
+    }
     config.pools = vec![Pool::of_range(EXTERNAL[0]..=EXTERNAL[1])];
     config.pools[0].ports = 1_000..=1_015;
+    let mut napt = profile.napt(0);
+    if profile == Profile::Rfc {
+        (napt.mapping, napt.filtering) = (choice.mapping, choice.filtering);
+    }
     config.rules = vec![Rule {
         matching: Matching::all(),
-        action: Action::Napt(profile.napt(0)),
+        action: Action::Napt(napt),
     }];
     config.max_events = 64;
     config
@@ -149,7 +205,7 @@ fn config(profile: Profile) -> NatConfig {
 
 struct Bench {
     nat: Nat,
-    profile: Profile,
+    choice: Choice,
     now: Instant,
     /// What went out, as it left.
     sent: Vec<PacketBuf>,
@@ -250,7 +306,7 @@ impl Bench {
         let mut owners = BTreeMap::new();
         for session in self.nat.sessions() {
             assert!(session.original != session.reply);
-            let shared = self.profile != Profile::Rfc;
+            let shared = self.choice.profile != Profile::Rfc;
             let outside = (
                 session.reply.destination(),
                 session.reply.destination_port(),
@@ -265,7 +321,48 @@ impl Bench {
             let owner = owners.entry(outside).or_insert(inside);
             assert_eq!(*owner, inside, "{outside:?} is shared");
         }
-        assert!(self.nat.session_count() <= 48);
+        assert!(self.nat.session_count() <= self.choice.room);
+    }
+
+    /// Every mapping counts the sessions that use it, those among them that have run out and were not swept yet. Goes
+    /// through all ports there are.
+    fn check_mappings(&self) {
+        if self.choice.profile != Profile::Rfc {
+            return;
+        }
+        let mut users: BTreeMap<_, u16> = BTreeMap::new();
+        for session in self.nat.sessions() {
+            if !matches!(session.reply.protocol(), 6 | 17) {
+                continue;
+            }
+            let (address, port) = match session.initiator {
+                Side::Inside => (
+                    session.reply.destination(),
+                    session.reply.destination_port(),
+                ),
+                Side::Outside => (
+                    session.original.destination(),
+                    session.original.destination_port(),
+                ),
+            };
+            *users
+                .entry((session.reply.protocol(), address, port))
+                .or_default() += 1;
+        }
+        let live = self.nat.sessions().count();
+        for mapping in self.nat.mappings() {
+            let outside = (
+                mapping.protocol.0,
+                mapping.outside.address,
+                mapping.outside.port,
+            );
+            if matches!(mapping.protocol, IpProtocol::TCP | IpProtocol::UDP) {
+                let used = users.remove(&outside).unwrap_or(0);
+                assert!(used <= mapping.sessions, "{mapping:?}");
+                assert!(used == mapping.sessions || live < self.nat.session_count());
+            }
+        }
+        assert!(users.is_empty(), "{users:?} have no mapping");
     }
 
     fn apply(&mut self, op: Op<'_>) {
@@ -372,21 +469,17 @@ fuzz_target!(|octets: &[u8]| {
     let Some((&choice, octets)) = octets.split_first() else {
         return;
     };
-    let profile = match choice % 3 {
-        0 => Profile::Rfc,
-        1 => Profile::LinuxCompat,
-        _ => Profile::CloudGateway,
-    };
     let random = Box::new(SeededRandom::new(u64::from(choice)));
-    let nat = Nat::new(config(profile), random).expect("the configuration is good");
+    let choice = Choice::of(choice);
+    let nat = Nat::new(config(&choice), random).expect("the configuration is good");
     let mut bench = Bench {
         nat,
-        profile,
+        choice,
         now: Instant::from_secs(1),
         sent: Vec::new(),
     };
     let mut input = Unstructured::new(octets);
-    for _ in 0..200 {
+    for n in 1..=200 {
         if input.is_empty() {
             break;
         }
@@ -395,5 +488,9 @@ fuzz_target!(|octets: &[u8]| {
         };
         bench.apply(op);
         bench.check();
+        if n % 64 == 0 {
+            bench.check_mappings();
+        }
     }
+    bench.check_mappings();
 });
