@@ -271,7 +271,8 @@ proptest! {
         }];
         napt(&mut config).mapping = mapping;
         napt(&mut config).ports.preserve = preserve;
-        let mut nat = Nat::new(config, Box::new(testkit::SeededRandom::new(seed))).unwrap();
+        let make = |seed| Nat::new(config.clone(), Box::new(testkit::SeededRandom::new(seed))).unwrap();
+        let mut nat = make(seed);
         let mut now = Instant::ZERO;
         // Outside ends by protocol, so that packets from outside hit something.
         let mut known: Vec<SocketAddrV4> = Vec::new();
