@@ -411,3 +411,48 @@ fn fetching_finds_where_a_flow_is_and_says_nothing_of_others() {
     let hint = table.fetch_flow(table.fetch_index(&one));
     assert!(table.lookup_hinted(LATER, &one, hint).is_none());
 }
+
+/// In a full table some keys lie behind buckets that were full. Every call finds them, and no other key.
+#[test]
+fn keys_that_did_not_find_room_at_home_are_found_all_the_same() {
+    const COUNT: u32 = 4_000;
+    let config = Config::new(COUNT as usize);
+    let mut table: FlowTable<Ipv4FlowKey, u32> =
+        FlowTable::new(config, &mut SeededRandom::new(5)).unwrap();
+    let server = (Ipv4Addr::new(198, 51, 100, 1), 443);
+    let original = |n: u32| {
+        let client = Ipv4Addr::from_bits(0x0a00_0000 + n);
+        Ipv4FlowKey::new((client, 1_000), server, 6, 0)
+    };
+    for n in 0..COUNT {
+        let (original, deadline) = (original(n), Instant::MAX);
+        let reply = original.reversed();
+        let new = NewFlow {
+            original,
+            reply,
+            deadline,
+            class: 0,
+            value: n,
+        };
+        table.insert(Instant::ZERO, new).unwrap();
+    }
+    let report = table.probe_report();
+    assert!(report.displacement > 100, "{report:?}");
+    for n in 0..COUNT {
+        let original = original(n);
+        for (key, is) in [
+            (original, Direction::Original),
+            (original.reversed(), Direction::Reply),
+        ] {
+            let found = table.find(Instant::ZERO, &key).unwrap();
+            assert_eq!(found.direction, is);
+            let (direction, flow) = table.lookup(Instant::ZERO, &key).unwrap();
+            assert_eq!((direction, *flow.value()), (is, n));
+            let (direction, flow) = table.lookup_hinted(Instant::ZERO, &key, None).unwrap();
+            assert_eq!((direction, *flow.value()), (is, n));
+        }
+    }
+    for n in COUNT..2 * COUNT {
+        assert!(table.lookup(Instant::ZERO, &original(n)).is_none());
+    }
+}

@@ -249,6 +249,24 @@ mod tests {
         assert_eq!(random.below(1), 0);
     }
 
+    /// Of the 2^32 numbers one has to go, or 3 would not divide what is left: 0.
+    #[test]
+    fn what_would_make_a_value_likelier_is_drawn_again() {
+        struct Of([u32; 3], usize);
+        impl RandomSource for Of {
+            fn fill(&mut self, dest: &mut [u8]) {
+                dest.copy_from_slice(&self.0[self.1].to_ne_bytes());
+                self.1 += 1;
+            }
+        }
+        let mut random = Of([0, u32::MAX, 1], 0);
+        assert_eq!((random.below(3), random.1), (2, 2));
+        assert_eq!((random.below(3), random.1), (0, 3));
+        // A power of two divides them all.
+        let mut random = Of([0; 3], 0);
+        assert_eq!((random.below(4), random.1), (0, 1));
+    }
+
     #[test]
     fn a_buffer_hands_on_what_its_source_gives_each_octet_once() {
         /// 0, 1, 2 and so on, and how often it was asked.
